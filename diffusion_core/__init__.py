@@ -1,0 +1,1 @@
+"""Trains and samples a class-conditional U-Net diffusion model."""

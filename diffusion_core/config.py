@@ -1,0 +1,124 @@
+"""Frozen configs, and their strict translation to and from JSON dictionaries."""
+
+import dataclasses
+import math
+import typing
+from dataclasses import dataclass
+
+from diffusion_core.errors import UserError
+
+NORMS = ("group", "batch", "rms", "none")
+CONDITIONINGS = ("film", "add")
+MAX_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The U-Net F. Every field changes the network; `unet.py` says how."""
+
+    image: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
+    classes: int = 10
+    patch: int = 2  # pixel-unshuffle factor before the first convolution; 1 = none
+    channels: tuple[int, ...] = (64, 128)  # one entry a level; each further level halves the size
+    blocks: int = 1  # residual blocks a level, on either side
+    norm: str = "group"  # one of NORMS
+    residual: bool = True  # add a block's input to its output
+    skip: bool = True  # concatenate the encoder's feature maps in the decoder
+    attention: bool = True  # self-attention at the lowest level
+    conditioning: str = "film"  # "add": embedding added to the feature maps; "film": scaled as well
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How F is trained. Images counts are examples seen, so that nothing depends on the batch size."""
+
+    dataset: str = "mnist"
+    batch: int = 256
+    lr: float = 2e-3
+    warmup_images: int = 10_000  # linear rise of the learning rate
+    decay_images: int = 100_000  # afterwards lr / sqrt(images / decay_images), as in EDM2
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = 1.0  # largest gradient norm
+    log_sigma_mean: float = -0.6  # ln sigma ~ N(mean, std^2)
+    log_sigma_std: float = 1.2
+    label_dropout: float = 0.1  # share of examples trained without their label
+    ema_gamma: float = 6.94  # power-function EMA exponent; 6.94 averages over 10 % of the run
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How images are drawn from a trained denoiser."""
+
+    sampler: str = "dpmpp2m"
+    steps: int = 10
+    guidance: float = 1.25  # 1 = plain conditional model, 0 = unconditional
+    sigma_min: float = 0.02
+    sigma_max: float = 40.0
+    rho: float = 7.0
+
+    def validate(self) -> "SampleConfig":
+        """Itself, or `UserError` that names the field that is out of range."""
+        from diffusion_core.samplers import SAMPLERS  # the registry needs torch; configs do not
+
+        if self.sampler not in SAMPLERS:
+            raise UserError(f"There is no sampler {self.sampler!r}. Known: {', '.join(SAMPLERS)}.")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= MAX_STEPS:
+            raise UserError(f"Steps must be a whole number from 1 to {MAX_STEPS}, not {self.steps!r}.")
+        if not _is_finite(self.guidance) or not 0 <= self.guidance <= 20:
+            raise UserError(f"Guidance must be a number from 0 to 20, not {self.guidance!r}.")
+        numbers = (self.sigma_min, self.sigma_max, self.rho)
+        if not all(map(_is_finite, numbers)) or not 0 < self.sigma_min < self.sigma_max or self.rho <= 0:
+            raise UserError(f"Noise levels must satisfy 0 < sigma_min < sigma_max and rho > 0, not {numbers}.")
+        return self
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# ---------------------------------------------------------------------------
+# Strict dictionaries: nothing unknown, nothing missing, nothing of another type.
+
+
+def to_dict(config) -> dict:
+    """A dataclass, nested ones included, as plain JSON types."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(cls, data: object, where: str = ""):
+    """The inverse of `to_dict`. `UserError` names the key that is unknown, missing or mistyped."""
+    where = where or cls.__name__
+    if not isinstance(data, dict):
+        raise UserError(f"{where}: expected an object, found {type(data).__name__}.")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in data:
+        if key not in fields:
+            raise UserError(f"{where}: unknown key '{key}'. Known: {', '.join(fields)}.")
+    for key in fields:
+        if key not in data:
+            raise UserError(f"{where}: key '{key}' is missing.")
+    hints = typing.get_type_hints(cls)
+    return cls(**{key: _coerce(hints[key], value, f"{where}.{key}") for key, value in data.items()})
+
+
+def _coerce(kind, value, where: str):
+    """`value` from JSON as `kind`: the few kinds that the configs use."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return from_dict(kind, value, where)
+    if origin is tuple and isinstance(value, list | tuple):
+        inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(inner) == len(value):
+            return tuple(_coerce(k, v, where) for k, v in zip(inner, value, strict=True))
+    elif kind is float and _is_finite(value):
+        return float(value)
+    elif kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    elif kind in (str, bool) and isinstance(value, kind):
+        return value
+    elif kind is dict and isinstance(value, dict):
+        return value
+    elif type(None) in arguments and (value is None or isinstance(value, arguments[0])):
+        return value
+    raise UserError(f"{where}: {value!r} does not fit here.")

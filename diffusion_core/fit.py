@@ -1,0 +1,251 @@
+"""A training run in a folder: progress, log, sample grids, saves, signals, resume."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from diffusion_core import checkpoint as checkpoints
+from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, write_synced
+from diffusion_core.data import load
+from diffusion_core.device import best_device
+from diffusion_core.errors import UserError
+from diffusion_core.generate import generate
+from diffusion_core.noise import plan
+from diffusion_core.presets import Preset
+from diffusion_core.resume import FILE as RESUME_FILE
+from diffusion_core.resume import load_state, save_state
+from diffusion_core.train import StepResult, Trainer
+
+LOG, GRIDS = "log.jsonl", "samples"
+LOG_EVERY = 20  # steps
+SAVE_EVERY = 120.0  # seconds
+GRID_ROWS = 4  # images a class
+GRID_SEED = 1_000_000  # apart from the seeds that scores are made of
+NEEDED_BYTES = 256 << 20
+
+
+@dataclass
+class Window:
+    """Sums since the last line of the log."""
+
+    steps: int = 0
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    skipped: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    counts: list[int] = field(default_factory=lambda: [0] * 4)
+
+    def add(self, result: StepResult) -> None:
+        self.steps += 1
+        if not result.applied:
+            self.skipped += 1
+            return
+        self.loss += result.loss
+        self.grad_norm += result.grad_norm
+        self.sums = [a + b for a, b in zip(self.sums, result.quartile_sums, strict=True)]
+        self.counts = [a + b for a, b in zip(self.counts, result.quartile_counts, strict=True)]
+
+    def row(self, result: StepResult, seconds: float) -> dict:
+        """One line of the log; `loss_q1` is the quarter of the noise levels with the least noise."""
+        good = self.steps - self.skipped
+        quarters = {f"loss_q{i + 1}": s / c if c else None for i, (s, c) in enumerate(zip(self.sums, self.counts))}
+        return {
+            "step": result.step,
+            "images": result.images,
+            "seconds": round(seconds, 2),
+            "loss": self.loss / good if good else None,
+            **quarters,
+            "grad_norm": self.grad_norm / good if good else None,
+            "lr": result.lr,
+            "skipped": self.skipped,
+        }
+
+
+class Run:
+    """One run in one folder. `seconds` counts training only, over all sittings."""
+
+    def __init__(self, folder: Path, preset: Preset):
+        self.folder, self.preset = folder, preset
+        self.trainer = Trainer(preset.network, preset.train, load(preset.train.dataset), best_device())
+        self.window, self.seconds = Window(), 0.0
+
+    def resume(self) -> None:
+        progress = load_state(self.folder, self.trainer, self.preset.network)
+        self.window, self.seconds = Window(**progress["window"]), progress["seconds"]
+        log = self.folder / LOG
+        lines = log.read_text().splitlines() if log.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= self.trainer.step]
+        write_synced(log, "".join(line + "\n" for line in kept).encode())  # later lines are about to be made again
+
+    def save(self) -> None:
+        """The resume state first: the checkpoint may lag behind it, but never runs ahead."""
+        progress = {"window": self.window.__dict__, "seconds": self.seconds}
+        save_state(self.folder, self.trainer, self.preset.network, progress)
+        checkpoints.save(self.folder, self.trainer.average, self.meta())
+
+    def meta(self) -> CheckpointMeta:
+        return CheckpointMeta(
+            dataset=self.preset.train.dataset,
+            network=self.preset.network,
+            train=self.preset.train,
+            sample=self.preset.sample,
+            images_seen=self.trainer.images,
+            train_seconds=round(self.seconds, 1),
+            revision=checkpoints.revision(),
+        )
+
+    def log(self, result: StepResult) -> None:
+        self.window.add(result)
+        if result.step % LOG_EVERY == 0:
+            with open(self.folder / LOG, "a") as file:
+                file.write(json.dumps(self.window.row(result, self.seconds), allow_nan=False) + "\n")
+            self.window = Window()
+
+    def grid(self) -> None:
+        """A picture of the EMA model as it is now: a column a class, always the same seeds."""
+        meta = self.meta()
+        classes = meta.network.classes
+        model = Checkpoint(self.folder, meta, self.trainer.average)
+        images = generate(model, *plan(GRID_ROWS, GRID_SEED, classes), meta.sample)
+        channels, height, width = images.shape[1:]
+        sheet = images.view(GRID_ROWS, classes, channels, height, width).permute(0, 3, 1, 4, 2)
+        sheet = sheet.reshape(GRID_ROWS * height, classes * width, channels).numpy()
+        (self.folder / GRIDS).mkdir(exist_ok=True)
+        picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+        picture.save(self.folder / GRIDS / f"{self.trainer.images:010d}.png", optimize=True)
+
+
+def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None, must_resume: bool = False) -> Run:
+    """Train in `folder` until `minutes` of training or `images` examples; go on with a run found there.
+
+    SIGTERM and Ctrl-C finish the step, save and raise `Interrupted`. `UserError` if there is nothing
+    to resume, a finished checkpoint in the way, no room, another process at work, or no end given.
+    """
+    if (minutes is None) == (images is None):
+        raise UserError("Give either --minutes or --images.")
+    if (minutes or images) <= 0 or (minutes is not None and not minutes < float("inf")):
+        raise UserError("Training time or images must be more than 0.")
+    _check_folder(folder, must_resume)
+    with _locked(folder), _signals() as stop:
+        run = Run(folder, preset)
+        if (folder / RESUME_FILE).exists():
+            run.resume()
+        _train(run, minutes, images, stop)
+    return run
+
+
+class Interrupted(Exception):
+    """A signal ended the run; everything was saved. `signum` says which."""
+
+    def __init__(self, signum: int):
+        super().__init__(f"stopped by signal {signum}; saved")
+        self.signum = signum
+
+
+def _train(run: Run, minutes: float | None, images: int | None, stop: list[int]) -> None:
+    bar = _progress_bar(run, minutes, images)
+    saved = clock = time.monotonic()
+    if run.trainer.step == 0:
+        run.grid()
+    grid_at = _next_grid(run.trainer.images)
+    for result in () if _done(run, minutes, images) else run.trainer.steps():
+        now = time.monotonic()
+        run.seconds, clock = run.seconds + now - clock, now
+        run.log(result)
+        _show(bar, run, result, minutes)
+        if result.images >= grid_at:
+            run.grid()
+            grid_at, clock = _next_grid(result.images), time.monotonic()
+        if stop or _done(run, minutes, images):
+            break
+        if now - saved > SAVE_EVERY:
+            run.save()
+            saved = clock = time.monotonic()
+    run.save()
+    bar.close()
+    if stop:
+        raise Interrupted(stop[0])
+
+
+def _done(run: Run, minutes: float | None, images: int | None) -> bool:
+    return run.seconds >= minutes * 60 if minutes is not None else run.trainer.images >= images
+
+
+def _next_grid(images: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50, ... thousand images."""
+    return next(m * 10**e for e in range(3, 12) for m in (1, 2, 5) if m * 10**e > images)
+
+
+def _progress_bar(run: Run, minutes: float | None, images: int | None) -> tqdm:
+    if minutes is not None:
+        form = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of training, {remaining} left{postfix}"
+        return tqdm(total=minutes * 60, initial=run.seconds, bar_format=form, mininterval=1)
+    return tqdm(total=images, initial=run.trainer.images, unit="img", unit_scale=True, mininterval=1)
+
+
+def _show(bar: tqdm, run: Run, result: StepResult, minutes: float | None) -> None:
+    now = run.seconds if minutes is not None else result.images
+    bar.update(min(now, bar.total) - bar.n)
+    bar.set_postfix(images=result.images, loss=f"{result.loss:.3f}", refresh=False)
+
+
+def _check_folder(folder: Path, must_resume: bool) -> None:
+    resumable = (folder / RESUME_FILE).exists()
+    if must_resume and not resumable:
+        raise UserError(f"{folder} holds no run to resume. Leave out --resume to start one.")
+    if not resumable and (folder / checkpoints.MANIFEST).exists():
+        raise UserError(f"{folder} holds a finished checkpoint without its resume state. Choose another --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_synced(folder / ".probe", b"")
+        (folder / ".probe").unlink()
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to ({error.strerror}).") from None
+    if shutil.disk_usage(folder).free < NEEDED_BYTES:
+        raise UserError(f"Less than {NEEDED_BYTES >> 20} MB are free at {folder}. Make room first.")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process a folder. The kernel drops the lock when its holder dies, so none is ever stale."""
+    with open(folder / ".lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise UserError(f"Process {file.read().strip()} is training in {folder} already.") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The first SIGTERM or Ctrl-C lands in the list; a second one acts as usual."""
+    caught: list[int] = []
+    before = {}
+
+    def note(signum: int, _frame) -> None:
+        caught.append(signum)
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        before[signum] = signal.signal(signum, note)
+    try:
+        yield caught
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -1,0 +1,107 @@
+"""Labels + seeds -> images, at once or streamed step by step; and the forward process on its own.
+
+The network always sees blocks of the same size, the last one filled up with copies. Convolution
+kernels round differently at different batch sizes, so this is what makes image (label, seed) the same
+to the bit whether it is asked for alone or among two thousand.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.config import SampleConfig
+from diffusion_core.data import DataSpec
+from diffusion_core.errors import UserError
+from diffusion_core.guidance import guided
+from diffusion_core.noise import MAX_SEED, Noise
+from diffusion_core.pixels import to_model, to_uint8
+from diffusion_core.samplers import SAMPLERS, Step
+from diffusion_core.schedules import karras
+
+BLOCK = 16  # images a network call; twice that with guidance. Fits the cache of a small CPU.
+Progress = Callable[[int, int], None]  # (images done, images in all)
+
+
+class Frame(NamedTuple):
+    """One noise level of a running generation; both images uint8 [N, C, H, W].
+
+    In the last frame (i == total) sigma is 0 and both are the finished images.
+    """
+
+    i: int
+    total: int
+    sigma: float
+    noisy: Tensor
+    denoised: Tensor
+
+
+@torch.no_grad()
+def generate(
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, progress: Progress | None = None
+) -> Tensor:
+    """uint8 [N, C, H, W]: one image per (label, seed), the same at any N. `UserError` for a bad request."""
+    _check(checkpoint, labels, seeds, config)
+    done = []
+    for start in range(0, len(labels), BLOCK):
+        block = slice(start, start + BLOCK)
+        *_, last = _steps(checkpoint, labels[block], seeds[block], config)
+        done.append(to_uint8(last.x.cpu(), checkpoint.spec))
+        if progress:
+            progress(min(start + BLOCK, len(labels)), len(labels))
+    return torch.cat(done)
+
+
+@torch.no_grad()
+def stream(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> Iterator[Frame]:
+    """The same images, a `Frame` a noise level, all of them side by side."""
+    _check(checkpoint, labels, seeds, config)
+    for step in _steps(checkpoint, labels, seeds, config):
+        noisy = to_uint8(step.x.cpu(), checkpoint.spec)
+        yield Frame(step.i, config.steps, step.sigma, noisy, to_uint8(step.denoised.cpu(), checkpoint.spec))
+
+
+@torch.no_grad()
+def noised(images: Tensor, sigma: float, seeds: Tensor, spec: DataSpec) -> Tensor:
+    """The forward process: uint8 [N, C, H, W] at noise level `sigma` >= 0 (model range), clipped to pixels."""
+    if not 0 <= sigma < float("inf"):
+        raise UserError(f"The noise level must be 0 or more, not {sigma}.")
+    return to_uint8(to_model(images, spec) + sigma * Noise(seeds).normal(*images.shape[1:]), spec)
+
+
+def _steps(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> Iterator[Step]:
+    device = next(checkpoint.denoiser.parameters()).device
+    noise, shape = Noise(seeds), checkpoint.spec.shape
+    sigmas = karras(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    labels = labels.to(device)
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        return torch.cat(
+            [
+                _block(checkpoint, x[start : start + BLOCK], sigma, labels[start : start + BLOCK], config.guidance)
+                for start in range(0, len(x), BLOCK)
+            ]
+        )
+
+    x = config.sigma_max * noise.normal(*shape).to(device)
+    return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
+
+
+def _block(checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, guidance: float) -> Tensor:
+    """The guided denoiser on at most BLOCK images, filled up to exactly BLOCK."""
+    n = len(x)
+    fill = torch.arange(BLOCK, device=x.device) % n
+    return guided(checkpoint.denoiser, labels[fill], guidance)(x[fill], sigma)[:n]
+
+
+def _check(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> None:
+    config.validate()
+    if len(labels) == 0 or len(labels) != len(seeds):
+        raise UserError(f"{len(labels)} labels and {len(seeds)} seeds: give as many of each, at least one.")
+    classes = checkpoint.meta.network.classes
+    if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise UserError(f"Labels must be from 0 to {classes - 1}.")
+    if int(seeds.min()) < 0:
+        raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")

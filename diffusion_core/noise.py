@@ -1,0 +1,46 @@
+"""Which images a request names, and the randomness of each of them.
+
+An image is named by (checkpoint, sample config, label, seed). Each seed has a generator of its own,
+so image 7 is the same whatever else is in its batch.
+"""
+
+import torch
+from torch import Tensor
+
+from diffusion_core.errors import UserError
+
+MAX_SEED = 2**63 - 1
+
+
+def plan(per_class: int, seed: int, classes: int, labels: tuple[int, ...] | None = None) -> tuple[Tensor, Tensor]:
+    """Labels and seeds, each int64 [per_class * len(labels)], of `per_class` images of each label.
+
+    The i-th image of label d has seed `seed + i * classes + d`: no two images share their noise, a
+    smaller request is the beginning of a larger one, and the labels asked for do not shift the seeds.
+    """
+    chosen = tuple(range(classes)) if labels is None else labels
+    if not chosen:
+        raise UserError("No label asked for.")
+    wrong = [d for d in chosen if not 0 <= d < classes]
+    if wrong:
+        raise UserError(f"Label {wrong[0]} is outside 0..{classes - 1}.")
+    if len(set(chosen)) != len(chosen):
+        raise UserError("A label is asked for twice; raise the count per class instead.")
+    if per_class < 1:
+        raise UserError(f"The count per class must be at least 1, not {per_class}.")
+    if not 0 <= seed <= MAX_SEED - per_class * classes:
+        raise UserError(f"The seed must be between 0 and {MAX_SEED - per_class * classes}, not {seed}.")
+    row = torch.tensor(chosen)
+    start = seed + classes * torch.arange(per_class)
+    return row.repeat(per_class), (start[:, None] + row).flatten()
+
+
+class Noise:
+    """Standard normal draws with one generator per seed (as NVlabs/edm's StackedRandomGenerator)."""
+
+    def __init__(self, seeds: Tensor):
+        self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 [N, *shape]; row i depends only on seed i and on how often it was drawn from."""
+        return torch.stack([torch.randn(shape, generator=g) for g in self.generators])

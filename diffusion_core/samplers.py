@@ -1,0 +1,88 @@
+"""Samplers: plain generators over a denoiser D(x, sigma) -> x0_hat and a falling list of sigmas.
+
+Each yields one `Step` a noise level, x as it is there and the estimate D made of it, and a last one
+at the end of the grid whose `x` is the result. They hold no grad mode, so a reward can be
+back-propagated through them. `draw` gives standard normal noise shaped like x; only the ancestral
+sampler calls it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from torch import Tensor
+
+Denoise = Callable[[Tensor, Tensor], Tensor]  # (x [N, C, H, W], sigma scalar) -> x0_hat
+Draw = Callable[[], Tensor]
+
+
+class Step(NamedTuple):
+    """x [N, C, H, W] at noise level `sigma`, and the denoiser's estimate of x0 there."""
+
+    i: int
+    sigma: float
+    x: Tensor
+    denoised: Tensor
+
+
+def euler(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
+    """Euler's method on dx/dsigma = (x - D) / sigma; the same as DDIM with eta = 0 (Song et al. 2021)."""
+    D = x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        x = D + (s_next / s).to(x.dtype) * (x - D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
+def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
+    """Heun's second-order method (Karras et al. 2022, algorithm 1); two calls a step, one if it ends at 0."""
+    D = x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        slope, h = (x - D) / s.to(x.dtype), (s_next - s).to(x.dtype)
+        guess = x + h * slope
+        if s_next > 0:
+            slope = (slope + (guess - denoise(guess, s_next)) / s_next.to(x.dtype)) / 2
+        x = x + h * slope
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
+def dpmpp2m(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
+    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2), multistep of second order; one call a step.
+
+    With lambda = -ln sigma and h = lambda_next - lambda:
+    x_next = (sigma_next / sigma) x - (exp(-h) - 1) ((1 + 1/2r) D - 1/2r D_before), r = h_before / h.
+    The first step and a step to 0 are of first order.
+    """
+    before, h_before, D = None, None, x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        ratio, h = (s_next / s).to(x.dtype), (s / s_next).log()
+        estimate = D
+        if before is not None and s_next > 0:
+            weight = (h / (2 * h_before)).to(x.dtype)  # 1 / 2r
+            estimate = (1 + weight) * D - weight * before
+        x = ratio * x + (1 - ratio) * estimate
+        before, h_before = D, h
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
+def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
+    """Ancestral sampling: draws from the posterior q(x_next | x, D) of DDPM (Ho et al. 2020, eq. 7).
+
+    In this parametrisation its mean is D + (s'/s)^2 (x - D) and its variance s'^2 (1 - (s'/s)^2).
+    """
+    D = x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        kept = (s_next / s) ** 2
+        x = D + kept.to(x.dtype) * (x - D)
+        if s_next > 0:
+            x = x + (s_next * (1 - kept).sqrt()).to(x.dtype) * draw()
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
+SAMPLERS = {"dpmpp2m": dpmpp2m, "heun": heun, "euler": euler, "ancestral": ancestral}

@@ -1,0 +1,129 @@
+"""One optimizer step after another. `Trainer` owns the state; `fit.py` logs, saves and stops.
+
+All randomness of step k comes from generators seeded with (seed, k), so the state of a run is its
+weights, its optimizer and a count: resuming needs no random state, and ends bit for bit where an
+uninterrupted run does.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffusion_core import ema
+from diffusion_core.config import NetworkConfig, TrainConfig
+from diffusion_core.data import Dataset
+from diffusion_core.denoiser import Denoiser
+from diffusion_core.device import training_precision
+from diffusion_core.errors import UserError
+from diffusion_core.loss import Draws, denoising_loss, draw, quartile
+from diffusion_core.pixels import to_model
+
+MAX_BAD_STEPS = 5  # in a row, before a run gives up
+
+
+class StepResult(NamedTuple):
+    """What one step reports; the quartile columns run from the least to the most noise."""
+
+    step: int
+    images: int
+    lr: float
+    loss: float
+    grad_norm: float
+    quartile_sums: list[float]
+    quartile_counts: list[int]
+    applied: bool  # False: loss or gradient was not finite, and nothing was changed
+
+
+class Trainer:
+    """Network, EMA, optimizer and the count of steps."""
+
+    def __init__(self, network: NetworkConfig, config: TrainConfig, data: Dataset, device: torch.device):
+        if network.image != data.spec.shape or network.classes != len(data.spec.class_names):
+            raise UserError(f"The network is made for {network.image} and {network.classes} classes, the data not.")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            denoiser = Denoiser(network)
+        self.config, self.data, self.device = config, data, device
+        self.denoiser = denoiser.to(device, memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.denoiser).eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.denoiser.parameters(), config.lr, config.betas, fused=True)
+        self.step = 0
+        self.bad_in_a_row = 0
+
+    @property
+    def images(self) -> int:
+        return self.step * self.config.batch
+
+    def steps(self) -> Iterator[StepResult]:
+        """Train for ever; the caller decides when to stop. `UserError` after MAX_BAD_STEPS bad steps."""
+        while True:
+            yield self.train_step()
+            if self.bad_in_a_row >= MAX_BAD_STEPS:
+                raise UserError(
+                    f"Training diverged at step {self.step}: loss not finite {MAX_BAD_STEPS} times in a row. "
+                    "The last good weights are kept; lower the learning rate."
+                )
+
+    def train_step(self) -> StepResult:
+        """Forward, backward and, if all is finite, one update of weights and EMA."""
+        x0, draws = self._batch()
+        lr = learning_rate(self.images, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        with training_precision(self.device):
+            losses = denoising_loss(self.denoiser, x0, draws)  # [N]
+        losses.mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), self.config.clip)
+        self.step += 1
+        applied = bool(norm.isfinite() & losses.isfinite().all())
+        if applied:
+            self.optimizer.step()
+            ema.update(self.average, self.denoiser, self.step, self.config.ema_gamma)
+        self.bad_in_a_row = 0 if applied else self.bad_in_a_row + 1
+        self.optimizer.zero_grad()
+        return self._result(losses.detach().cpu(), draws.sigma, lr, float(norm), applied)
+
+    def _batch(self) -> tuple[Tensor, Draws]:
+        indices = batch_indices(self.step, self.config.batch, len(self.data.labels), self.config.seed)
+        x0 = to_model(self.data.images[indices], self.data.spec)
+        generator = torch.Generator().manual_seed(_mix(self.config.seed, 1, self.step))
+        draws = draw(x0, self.data.labels[indices], self.denoiser.null_label, self.config, generator)
+        return x0.to(self.device), Draws(*(value.to(self.device) for value in draws))
+
+    def _result(self, losses: Tensor, sigma: Tensor, lr: float, norm: float, applied: bool) -> StepResult:
+        which = quartile(sigma, self.config)
+        counts = torch.bincount(which, minlength=4)
+        sums = torch.zeros(4, dtype=torch.float64).index_add_(0, which, losses.double())
+        return StepResult(
+            self.step, self.images, lr, float(losses.mean()), norm, sums.tolist(), counts.tolist(), applied
+        )
+
+
+def learning_rate(images: int, config: TrainConfig) -> float:
+    """Linear warm-up, then lr / sqrt(images / decay_images) (Karras et al. 2024, EDM2, eq. 67).
+
+    It depends on the images seen and not on a planned end, so a run can always be continued.
+    """
+    rise = min(1.0, (images + config.batch) / config.warmup_images)
+    return config.lr * rise / math.sqrt(max(1.0, images / config.decay_images))
+
+
+def batch_indices(step: int, batch: int, size: int, seed: int) -> Tensor:
+    """Indices int64 [batch] of 0-based step `step`: every epoch is a fresh permutation, none is cut short."""
+    first = step * batch
+    pieces, last = [], first + batch
+    while first < last:
+        epoch, offset = divmod(first, size)
+        order = torch.randperm(size, generator=torch.Generator().manual_seed(_mix(seed, 2, epoch)))
+        pieces.append(order[offset : offset + last - first])
+        first += len(pieces[-1])
+    return torch.cat(pieces)
+
+
+def _mix(seed: int, purpose: int, count: int) -> int:
+    """One generator seed for each (seed, purpose, count)."""
+    return (seed * 4 + purpose) * 2**40 + count
