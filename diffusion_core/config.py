@@ -61,7 +61,7 @@ class SampleConfig:
         """Itself, or `UserError` that names the field that is out of range."""
         from diffusion_core.samplers import SAMPLERS  # the registry needs torch; configs do not
 
-        if self.sampler not in SAMPLERS:
+        if not isinstance(self.sampler, str) or self.sampler not in SAMPLERS:
             raise UserError(f"There is no sampler {self.sampler!r}. Known: {', '.join(SAMPLERS)}.")
         if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= MAX_STEPS:
             raise UserError(f"Steps must be a whole number from 1 to {MAX_STEPS}, not {self.steps!r}.")

@@ -1,4 +1,4 @@
-"""The one error that is meant for people."""
+"""The errors that are meant for people."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,11 @@ class UserError(ValueError):
 
     The command line prints it and exits with code 2; the page shows it as a notice.
     """
+
+
+class Interrupted(Exception):
+    """A signal ended the work; everything was saved. `signum` says which."""
+
+    def __init__(self, signum: int):
+        super().__init__(f"stopped by signal {signum}; saved")
+        self.signum = signum

@@ -19,7 +19,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, write_synced
 from diffusion_core.data import load
 from diffusion_core.device import best_device
-from diffusion_core.errors import UserError
+from diffusion_core.errors import Interrupted, UserError
 from diffusion_core.generate import generate
 from diffusion_core.noise import plan
 from diffusion_core.presets import Preset
@@ -143,14 +143,6 @@ def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None,
             run.resume()
         _train(run, minutes, images, stop)
     return run
-
-
-class Interrupted(Exception):
-    """A signal ended the run; everything was saved. `signum` says which."""
-
-    def __init__(self, signum: int):
-        super().__init__(f"stopped by signal {signum}; saved")
-        self.signum = signum
 
 
 def _train(run: Run, minutes: float | None, images: int | None, stop: list[int]) -> None:

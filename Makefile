@@ -1,0 +1,35 @@
+# Everything runs from a virtual environment in .venv that `make setup` fills.
+PYTHON ?= python3
+RUN := .venv/bin/python
+HOST ?= 127.0.0.1
+PORT ?= 7860
+
+.PHONY: setup demo test lint train reproduce screenshot
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed.")'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --require-hashes -r requirements.lock
+	touch .venv/ready
+
+demo: setup
+	$(RUN) -m app serve --host $(HOST) --port $(PORT)
+
+test: setup
+	$(RUN) -m pytest
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+# Train a checkpoint of your own: make train NAME=mine MINUTES=10
+NAME ?= mine
+MINUTES ?= 10
+train: setup
+	$(RUN) -m app train --preset mnist --minutes $(MINUTES) --out checkpoints/$(NAME)
+
+# Everything that is shipped, from the data alone, into out/: about two hours on two cores.
+reproduce: setup
+	RUN=$(RUN) sh benchmarks/reproduce.sh out

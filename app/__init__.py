@@ -1,0 +1,1 @@
+"""Puts training, sampling and judging together: the page and the command line."""

@@ -1,0 +1,105 @@
+"""The command line: `python -m app train | sample | score | compare | info | serve`.
+
+A user's mistake ends with exit code 2 and one line; SIGTERM with 143, Ctrl-C with 130. With `--json`
+the last line of the output is one JSON object. What a command imports, it imports when it runs: the
+help answers at once.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffusion_core.errors import Interrupted, UserError
+
+SIGNAL_EXIT = 128  # a shell's convention: 128 + the number of the signal
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line."""
+
+    def error(self, message: str):
+        raise UserError(f"{message} (see: {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    from app import commands
+
+    try:
+        arguments = build_parser().parse_args(argv)
+        result = getattr(commands, arguments.command)(arguments)
+        if arguments.json:
+            print(json.dumps(result, allow_nan=False))
+        return 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except Interrupted as stopped:
+        print(f"\n{stopped}; the same command goes on from here", file=sys.stderr)
+        return SIGNAL_EXIT + stopped.signum
+    except KeyboardInterrupt:
+        return SIGNAL_EXIT + 2
+    except BrokenPipeError:
+        return 0
+
+
+def build_parser() -> Parser:
+    """The whole command line, one sub-parser a command."""
+    from app.sampling import add_sampling
+
+    parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> Parser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+        return sub
+
+    train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
+    train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
+    end = train.add_mutually_exclusive_group(required=True)
+    end.add_argument("--minutes", type=float, help="stop after this much training time, over all sittings")
+    end.add_argument("--images", type=int, help="stop after this many training examples")
+    train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
+    train.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
+
+    sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
+    sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
+    sample.add_argument("--labels", type=_labels, help="digits to draw, such as 5,6 (default: all)")
+    sample.add_argument("--per-class", type=int, default=10, help="images of each digit (default: 10)")
+    sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
+    sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
+    add_sampling(sample)
+
+    score = command("score", "Judge a checkpoint, an .npz file or the real test digits; writes a report.")
+    score.add_argument("source", help='a checkpoint, FILE.npz, or "real"')
+    score.add_argument("--per-class", type=int, help="images of each digit (default: 100; files and real: all)")
+    score.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
+    score.add_argument("--clip", default="digit", help='"digit", an open_clip TAG/WEIGHTS, or a folder')
+    score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
+    add_sampling(score)
+
+    compare = command("compare", "Compare two checkpoints or reports, image by image where they share seeds.")
+    compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")
+    compare.add_argument("b", help="the same; differences are b minus a")
+    compare.add_argument("--out", type=Path, help="folder to write comparison.json into")
+
+    info = command("info", "Say what a checkpoint or a report holds.")
+    info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")
+
+    serve = command("serve", "Show the page in a browser.")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
+    return parser
+
+
+def _labels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of digits such as 5,6") from None

@@ -1,0 +1,242 @@
+"""What each command does. Every function takes the parsed arguments, prints for people unless
+`--json` was given, and returns the JSON object."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from app.sampling import is_given, sample_config
+from diffusion_core import checkpoint as checkpoints
+from diffusion_core.config import to_dict
+from diffusion_core.data import ROOT
+from diffusion_core.errors import UserError
+
+CHECKPOINTS = ROOT / "checkpoints"
+PER_CLASS = 100
+
+
+def train(arguments: Namespace) -> dict:
+    from diffusion_core.fit import fit
+    from diffusion_core.presets import preset
+
+    out = arguments.out or CHECKPOINTS / arguments.preset
+    run = fit(out, preset(arguments.preset), arguments.minutes, arguments.images, arguments.resume)
+    result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
+    say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
+    return result
+
+
+def sample(arguments: Namespace) -> dict:
+    from diffusion_core.generate import generate
+    from diffusion_core.noise import plan
+
+    model = find_checkpoint(arguments.checkpoint)
+    config = sample_config(model.meta.sample, arguments)
+    classes = model.meta.network.classes
+    labels, seeds = plan(arguments.per_class, arguments.seed, classes, arguments.labels)
+    check_writable(arguments.out)
+    with Bar(arguments, "drawing") as progress:
+        images = generate(model, labels, seeds, config, progress)
+    write_images(arguments.out, images, labels, seeds)
+    say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
+    return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}
+
+
+def score(arguments: Namespace) -> dict:
+    from eval.run import evaluate
+    from eval.scorers import load_scorers
+    from eval.sources import open_source
+
+    source = open_source(arguments.source)
+    if source.kind == "checkpoint" and is_given(arguments):
+        source = open_source(arguments.source, sample_config(source.sample, arguments))
+    elif is_given(arguments):
+        raise UserError("Sampling options apply to checkpoints only.")
+    per_class = arguments.per_class
+    if per_class is None and source.kind == "checkpoint":
+        per_class = PER_CLASS
+    scorers = load_scorers(clip=arguments.clip)
+    with Bar(arguments, "drawing and judging") as progress:
+        report = evaluate(source, scorers, per_class, arguments.seed, progress)
+    out = arguments.out or report_folder(source, arguments.source, report.id)
+    report.save(out)
+    say(arguments, describe_report(report), f"Report: {out}")
+    return {"out": str(out), **report.to_dict()}
+
+
+def compare(arguments: Namespace) -> dict:
+    from eval.compare import compare as compare_reports
+
+    a, b = find_pair(arguments.a, arguments.b)
+    comparison = compare_reports(a, b)
+    result = comparison.to_dict()
+    if arguments.out:
+        import json
+
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result, indent=1, allow_nan=False) + "\n"
+        checkpoints.write_synced(arguments.out / "comparison.json", text.encode())
+    say(arguments, describe_comparison(comparison), comparison.verdict)
+    return result
+
+
+def info(arguments: Namespace) -> dict:
+    from eval.report import load as load_report
+
+    path = Path(arguments.path)
+    if (path / "report.json").is_file():
+        report = load_report(path)
+        say(arguments, describe_report(report))
+        return report.to_dict()
+    meta = checkpoints.read_meta(checkpoint_folder(arguments.path))
+    result = to_dict(meta)
+    lines = [f"{key:14} {value}" for key, value in result.items() if value not in (None, "", [], {}, ())]
+    say(arguments, *lines)
+    return result
+
+
+def serve(arguments: Namespace) -> dict:
+    from app.build import launch
+
+    if not 0 < arguments.port < 65536:
+        raise UserError(f"The port must be from 1 to 65535, not {arguments.port}.")
+    launch(arguments.host, arguments.port, CHECKPOINTS)
+    return {}
+
+
+# ---------------------------------------------------------------------------
+# Finding things.
+
+
+def checkpoint_folder(name: str) -> Path:
+    """A name under checkpoints/, or a path."""
+    for place in (CHECKPOINTS / name, Path(name)):
+        if (place / checkpoints.MANIFEST).is_file():
+            return place
+    known = sorted(p.parent.name for p in CHECKPOINTS.glob(f"*/{checkpoints.MANIFEST}"))
+    raise UserError(f"There is no checkpoint '{name[:80]}'. Known: {', '.join(known) or 'none yet'}.")
+
+
+def find_checkpoint(name: str) -> checkpoints.Checkpoint:
+    from diffusion_core.device import best_device
+
+    return checkpoints.load(checkpoint_folder(name), best_device())
+
+
+def report_folder(source, name: str, identity: str) -> Path:
+    """Beside the checkpoint it judges; reports of files and of real digits under checkpoints/NAME."""
+    owner = checkpoint_folder(name) if source.kind == "checkpoint" else CHECKPOINTS / source.name
+    return owner / "reports" / identity
+
+
+def find_pair(a: str, b: str) -> tuple:
+    """Two reports: folders as they are; of checkpoints, the largest plan that both have in common."""
+    from eval.report import load as load_report
+
+    options = [_reports(name) for name in (a, b)]
+    plans = [{_plan(report): report for report in map(load_report, found)} for found in options]
+    if len(options[0]) == len(options[1]) == 1:
+        return tuple(next(iter(p.values())) for p in plans)
+    common = sorted(plans[0].keys() & plans[1].keys())
+    if not common:
+        raise UserError(f"'{a}' and '{b}' have no report on the same plan. Score both with the same options.")
+    return plans[0][common[-1]], plans[1][common[-1]]
+
+
+def _reports(name: str) -> list[Path]:
+    if (Path(name) / "report.json").is_file():
+        return [Path(name)]
+    folder = CHECKPOINTS / "real" if name == "real" else checkpoint_folder(name)
+    found = sorted(p.parent for p in folder.glob("reports/*/report.json"))
+    if not found:
+        raise UserError(f"'{name}' has no report yet. Run: python -m app score {name}")
+    return found
+
+
+def _plan(report) -> tuple:
+    return (report.plan["count"], report.plan["seed"], report.scorers)
+
+
+# ---------------------------------------------------------------------------
+# Writing and printing.
+
+
+def check_writable(out: Path) -> None:
+    """Before minutes of work: the place for the result must exist."""
+    if out.suffix == ".npz":
+        if out.is_dir() or not out.parent.is_dir():
+            raise UserError(f"{out} cannot be written: {out.parent} is not a folder, or {out} is one.")
+    elif out.suffix:
+        raise UserError(f"{out}: the result is a .npz file or a folder; give one of these.")
+
+
+def write_images(out: Path, images, labels, seeds) -> None:
+    """An .npz file, or PNG files LABEL-SEED.png in a folder."""
+    from eval.npz import write_npz
+
+    if out.suffix == ".npz":
+        write_npz(out, images, labels, seeds)
+        return
+    from PIL import Image
+
+    out.mkdir(parents=True, exist_ok=True)
+    for image, label, seed in zip(images, labels.tolist(), seeds.tolist(), strict=True):
+        pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+        Image.fromarray(pixels.numpy()).save(out / f"{label}-{seed:06d}.png")
+
+
+def say(arguments: Namespace, *lines: str) -> None:
+    if not arguments.json:
+        print("\n".join(lines))
+
+
+def describe_report(report) -> str:
+    """A table for the terminal: a row a digit, each value with its interval; the real ceiling below."""
+    names = list(report.metrics["overall"])
+    rows = [f"{report.source.name}: n = {report.plan['count']:,}, seed {report.plan['seed']}", _row("", names)]
+    for label, metrics in report.metrics["per_class"].items():
+        rows.append(_row(report.source.class_names[int(label)], [_cell(metrics[name]) for name in names]))
+    rows.append(_row("all", [_cell(report.metrics["overall"][name]) for name in names]))
+    rows.append(_row("real", [_cell(report.reference.metrics["overall"][name]) for name in names]))
+    return "\n".join(rows)
+
+
+def describe_comparison(comparison) -> str:
+    """A row a metric, overall."""
+    rows = [_row("", [comparison.a, comparison.b, "difference"])]
+    for row in comparison.rows:
+        if row.scope == "overall":
+            mark = " *" if row.significant else ""
+            rows.append(_row(row.metric, [_cell(row.a), _cell(row.b), _cell(row.difference) + mark]))
+    return "\n".join(rows)
+
+
+def _row(head: str, cells: list[str]) -> str:
+    return f"{head:16}" + "".join(f"{cell:>26}" for cell in cells)
+
+
+def _cell(estimate) -> str:
+    if estimate.value is None:
+        return "no images"
+    if estimate.low is None:
+        return f"{estimate.value:.4f}"
+    return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
+
+
+class Bar:
+    """A progress bar on stderr as a context; calling it with (done, total) moves it."""
+
+    def __init__(self, arguments: Namespace, what: str):
+        self.bar = tqdm(desc=what, unit="img", file=sys.stderr, disable=arguments.json)
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()

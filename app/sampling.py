@@ -1,0 +1,28 @@
+"""The sampling options that `sample` and `score` share."""
+
+import argparse
+from dataclasses import replace
+
+from diffusion_core.config import SampleConfig
+
+# Option -> field of SampleConfig; what is not given stays as the checkpoint recommends.
+OPTIONS = {"steps": int, "sampler": str, "guidance": float}
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Add --steps, --sampler and --guidance."""
+    group = parser.add_argument_group("sampling (default: what the checkpoint recommends)")
+    group.add_argument("--steps", type=int, help="noise levels; more is slower and seldom better")
+    group.add_argument("--sampler", help="dpmpp2m, heun, euler or ancestral")
+    group.add_argument("--guidance", type=float, help="1 = plain conditional, above: truer to the label, less varied")
+
+
+def is_given(arguments: argparse.Namespace) -> bool:
+    """Whether any sampling option was given."""
+    return any(getattr(arguments, option) is not None for option in OPTIONS)
+
+
+def sample_config(recommended: SampleConfig, arguments: argparse.Namespace) -> SampleConfig:
+    """`recommended` with the options that were given; `UserError` for a value out of range."""
+    given = {option: getattr(arguments, option) for option in OPTIONS if getattr(arguments, option) is not None}
+    return replace(recommended, **given).validate()

@@ -1,0 +1,159 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from diffusion_core.data import ROOT
+from tests.conftest import save_tiny
+
+
+@pytest.fixture
+def tiny_folder(tmp_path):
+    save_tiny(tmp_path / "tiny")
+    return str(tmp_path / "tiny")
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output, standard error."""
+    code = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_sample_writes_the_same_bytes_twice_and_a_prefix_for_fewer(capsys, tmp_path, tiny_folder):
+    outs = [tmp_path / f"{i}.npz" for i in range(3)]
+    for out, count in zip(outs, (4, 4, 2), strict=True):
+        code, _, _ = run(capsys, "sample", tiny_folder, "--per-class", count, "--seed", 0, "--out", out)
+        assert code == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    whole, part = np.load(outs[0]), np.load(outs[2])
+    assert whole["images"].shape == (40, 28, 28) and whole["images"].dtype == np.uint8
+    assert np.issubdtype(whole["labels"].dtype, np.integer) and np.issubdtype(whole["seeds"].dtype, np.integer)
+    for key in ("images", "labels", "seeds"):
+        assert np.array_equal(whole[key][:20], part[key])
+
+
+def test_sample_json_settings_and_png_folder(capsys, tmp_path, tiny_folder):
+    out = tmp_path / "pictures"
+    code, text, _ = run(
+        capsys, "sample", tiny_folder, "--labels", "5,6", "--per-class", 2, "--steps", 1, "--sampler", "euler",
+        "--guidance", 2, "--seed", 3, "--out", out, "--json",
+    )  # fmt: skip
+    assert code == 0
+    result = json.loads(text.splitlines()[-1])
+    assert result["count"] == 4 and result["sample"]["sampler"] == "euler" and result["sample"]["guidance"] == 2
+    assert sorted(p.name for p in out.iterdir()) == ["5-000008.png", "5-000018.png", "6-000009.png", "6-000019.png"]
+
+
+def test_train_twice_then_info(capsys, tmp_path):
+    out = tmp_path / "run"
+    for images in (256, 512):
+        code, text, _ = run(capsys, "train", "--images", images, "--out", out, "--json")
+        assert code == 0 and json.loads(text.splitlines()[-1])["images"] == images
+    code, text, _ = run(capsys, "info", out, "--json")
+    assert code == 0 and json.loads(text)["images_seen"] == 512
+    assert run(capsys, "info", out)[1].startswith("dataset")
+
+
+def test_score_compare_and_info_of_reports(capsys, tmp_path, tiny_folder):
+    save_tiny(tmp_path / "other", seed=1)
+    reports = []
+    for name in ("tiny", "other"):
+        out = tmp_path / f"report-{name}"
+        code, text, err = run(capsys, "score", tmp_path / name, "--per-class", 3, "--out", out, "--json")
+        assert code == 0, err
+        result = json.loads(text.splitlines()[-1])
+        assert [sum(row) for row in result["confusion"]] == [3] * 10
+        assert [sum(row) for row in result["clip_confusion"]] == [3] * 10
+        assert result["reference"]["metrics"]["overall"]["accuracy"]["value"] > 0.99
+        reports.append(out)
+    code, text, _ = run(capsys, "compare", *reports, "--out", tmp_path / "c", "--json")
+    assert code == 0
+    assert json.loads(text.splitlines()[-1]) == json.loads((tmp_path / "c" / "comparison.json").read_text())
+    code, text, _ = run(capsys, "info", reports[0])
+    assert code == 0 and "accuracy" in text
+
+
+def test_score_of_an_npz_is_that_of_the_checkpoint_it_came_from(capsys, tmp_path, tiny_folder):
+    npz = tmp_path / "x.npz"
+    run(capsys, "sample", tiny_folder, "--per-class", 3, "--out", npz)
+    tables = []
+    for source, more in ((npz, ()), (tiny_folder, ("--per-class", 3))):
+        code, text, _ = run(capsys, "score", source, *more, "--out", tmp_path / "r", "--json")
+        assert code == 0
+        tables.append(json.loads(text.splitlines()[-1])["metrics"])
+    assert tables[0] == tables[1]
+
+
+BAD = {
+    "no command": ((), "COMMAND"),
+    "unknown command": (("fly",), "fly"),
+    "unknown checkpoint": (("sample", "nope", "--out", "x.npz"), "no checkpoint 'nope'"),
+    "path out of the folder": (("sample", "../../etc", "--out", "x.npz"), "no checkpoint"),
+    "steps 0": (("sample", "TINY", "--steps", "0", "--out", "OUT"), "Steps"),
+    "steps 2.5": (("sample", "TINY", "--steps", "2.5", "--out", "OUT"), "2.5"),
+    "NaN guidance": (("sample", "TINY", "--guidance", "nan", "--out", "OUT"), "Guidance"),
+    "label 10": (("sample", "TINY", "--labels", "10", "--out", "OUT"), "Label 10"),
+    "label x": (("sample", "TINY", "--labels", "x", "--out", "OUT"), "'x'"),
+    "sampler": (("sample", "TINY", "--sampler", "magic", "--out", "OUT"), "magic"),
+    "count 0": (("sample", "TINY", "--per-class", "0", "--out", "OUT"), "at least 1"),
+    "seed -1": (("sample", "TINY", "--seed=-1", "--out", "OUT"), "seed"),
+    "seed 2^64": (("sample", "TINY", "--seed", str(2**64), "--out", "OUT"), "seed"),
+    "out in no folder": (("sample", "TINY", "--out", "/nonexistent/x.npz"), "cannot be written"),
+    "out of another kind": (("sample", "TINY", "--out", "x.jpg"), ".npz"),
+    "unknown source": (("score", "nope.npz"), "nope.npz"),
+    "options on real": (("score", "real", "--steps", "3"), "checkpoints only"),
+    "unknown clip": (("score", "real", "--clip", "ViT-Z/none"), "ViT-Z"),
+    "no end": (("train",), "--minutes"),
+    "minutes 0": (("train", "--minutes", "0", "--out", "OUT"), "more than 0"),
+    "minutes NaN": (("train", "--minutes", "nan", "--out", "OUT"), "more than 0"),
+    "unknown preset": (("train", "--preset", "nope", "--minutes", "1"), "no preset 'nope'"),
+    "nothing to resume": (("train", "--minutes", "1", "--resume", "--out", "OUT"), "no run to resume"),
+    "no report": (("compare", "TINY", "TINY"), "no report yet"),
+    "info of nothing": (("info", "nope"), "no checkpoint 'nope'"),
+    "port": (("serve", "--port", "99999"), "port"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, tiny_folder, name):
+    arguments, words = BAD[name]
+    names = {"TINY": tiny_folder, "OUT": str(tmp_path / "out.npz" if arguments[:1] == ("sample",) else tmp_path / "out")}
+    code, out, err = run(capsys, *(names.get(a, a) for a in arguments))
+    assert code == 2
+    assert words in err and "Traceback" not in err
+    assert len([line for line in err.splitlines() if line.startswith("error:")]) == 1
+    assert err.strip().count("\n") == 0, err
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_a_failed_command_leaves_what_was_there(capsys, tmp_path, tiny_folder):
+    out = tmp_path / "x.npz"
+    out.write_bytes(b"precious")
+    assert run(capsys, "sample", tiny_folder, "--labels", "99", "--out", out)[0] == 2
+    assert out.read_bytes() == b"precious"
+
+
+def test_damaged_weights_and_missing_data_in_a_real_process(tmp_path, tiny_folder):
+    """From outside: exit code, one line, no traceback, no warning noise."""
+    shutil.copytree(tiny_folder, tmp_path / "damaged")
+    weights = tmp_path / "damaged" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    commands = [
+        (["sample", str(tmp_path / "damaged"), "--out", str(tmp_path / "x.npz")], {}, "model.safetensors is damaged"),
+        (["train", "--images", "10", "--out", str(tmp_path / "r")], {"MNIST_DIR": str(tmp_path)}, "is missing"),
+    ]
+    for arguments, extra, words in commands:
+        result = subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            cwd=ROOT, env=os.environ | extra, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert result.returncode == 2
+        assert words in result.stderr and result.stderr.strip().count("\n") == 0

@@ -1,0 +1,74 @@
+"""Every field of the network's config changes the network."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from diffusion_core.config import NetworkConfig
+from diffusion_core.errors import UserError
+from diffusion_core.unet import UNet
+from tests.conftest import TINY, random_denoiser
+from tests.oracle import standard_normal
+
+CHANGES = [
+    {"norm": "batch"}, {"norm": "rms"}, {"norm": "none"}, {"residual": False}, {"skip": False},
+    {"attention": False}, {"conditioning": "add"}, {"blocks": 2}, {"channels": (16, 48)}, {"patch": 1},
+    {"channels": (16,)}, {"patch": 1, "channels": (8, 8, 8)},
+]  # fmt: skip
+
+
+def output(config: NetworkConfig) -> torch.Tensor:
+    x = standard_normal(3, *config.image).float()
+    return random_denoiser(config).network(x, torch.zeros(3), torch.tensor([0, 3, config.classes]))
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_each_field_changes_the_output_and_keeps_the_shape(change):
+    changed = output(replace(TINY, **change))
+    assert changed.shape == (3, 1, 28, 28)
+    assert changed.isfinite().all()
+    assert (changed - output(TINY)).abs().max() > 1e-3
+
+
+def test_colour_and_other_sizes():
+    config = replace(TINY, image=(3, 32, 32), classes=4)
+    assert output(config).shape == (3, 3, 32, 32)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_every_parameter_gets_a_gradient(change):
+    network = random_denoiser(replace(TINY, **change)).network.train().requires_grad_(True)
+    x = standard_normal(4, 1, 28, 28).float()
+    network(x, torch.linspace(-1, 1, 4), torch.tensor([0, 3, 9, 10])).square().mean().backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    # A normalisation right after a bias takes the bias out again.
+    assert all("bias" in name for name in silent), silent
+
+
+def test_time_matters():
+    network, x = random_denoiser().network, standard_normal(1, 1, 28, 28).float()
+    label = torch.tensor([3])
+    outputs = [network(x, torch.tensor([c]), label) for c in (-1.5, -1.4, 0.0, 0.9)]
+    for i, one in enumerate(outputs):
+        assert all((one - other).abs().max() > 1e-3 for other in outputs[:i])
+
+
+def test_untrained_network_outputs_zero():
+    x = standard_normal(2, 1, 28, 28).float()
+    assert not UNet(NetworkConfig())(x, torch.zeros(2), torch.tensor([0, 1])).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"norm": "layer"}, "norm 'layer'"),
+        ({"conditioning": "cat"}, "conditioning 'cat'"),
+        ({"channels": ()}, "at least 1"),
+        ({"patch": 3}, "folded"),
+        ({"channels": (8, 8, 8, 8)}, "folded"),
+    ],
+)
+def test_impossible_configs_are_named(change, words):
+    with pytest.raises(UserError, match=words):
+        UNet(replace(TINY, **change))
