@@ -1,0 +1,209 @@
+"""Reports: the table of scores, the images, and what was computed from them, in one folder.
+
+    report.json      source, plan, scorers, provenance, metrics, confusion, reference; strict JSON
+    samples.parquet  one row per image: label, seed, every score column
+    images.npz       row i of the table is image i (left out for real images: the data set has them)
+
+A folder appears whole or not at all; readers verify checksums, schema and row counts.
+"""
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from eval.atomic import atomic_folder
+from eval.errors import UserError
+from eval.npz import read_npz, write_npz
+from eval.sources import RealSource, SourceInfo
+from eval.summary import Summary
+
+SCHEMA = 1
+JSON, TABLE, IMAGES = "report.json", "samples.parquet", "images.npz"
+KEYS = {
+    "schema", "source", "plan", "scorers", "revision", "packages", "created",
+    "metrics", "confusion", "clip_confusion", "reference", "files",
+}  # fmt: skip
+STANDARD = ("classifier", "clip:digit")  # scorers that a report's id need not name
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """One evaluation. `table` (pandas: label, seed, score columns) is the truth; `summary` follows from it.
+
+    `plan`: {"per_class": int | None, "seed": int, "count": int, "labels": [classes asked for]}.
+    `scorers`: ids. `reference`: the summary of all real test images under the same scorers.
+    `images`: uint8 [N, C, H, W], image i belonging to row i of the table.
+    """
+
+    source: SourceInfo
+    plan: dict
+    scorers: tuple[str, ...]
+    revision: str
+    packages: dict[str, str]
+    created: str  # UTC, ISO 8601
+    summary: Summary
+    reference: Summary
+    table: pd.DataFrame
+    images: Tensor
+
+    @property
+    def metrics(self) -> dict[str, dict]:
+        """{"overall": {metric: Estimate}, "per_class": {"0": {metric: Estimate}, ...}}."""
+        return self.summary.metrics
+
+    @property
+    def confusion(self) -> list[list[int]] | None:
+        """Counts by the classifier: rows = digit asked for, columns = digit judged."""
+        return self.summary.confusion
+
+    @property
+    def clip_confusion(self) -> list[list[int]] | None:
+        """The same by CLIP."""
+        return self.summary.clip_confusion
+
+    @property
+    def tuned(self) -> frozenset[str]:
+        """Kinds of scorers that the source was trained against: what these say of it is no evidence."""
+        kinds = {kind_of(scorer) for scorer in self.scorers}
+        return frozenset(kinds & {kind_of(reward) for reward in self.source.rewards})
+
+    @property
+    def id(self) -> str:
+        """The name of its folder, such as "p100-s0-dpmpp2m10-g1.25": p<per class>-s<seed>-<settings>.
+
+        Scorers are named where they are not the standard ones.
+        """
+        per_class, seed = self.plan["per_class"], self.plan["seed"]
+        parts = ["all" if per_class is None else f"p{per_class}", f"s{seed}", self.source.settings]
+        names = tuple(scorer.split("@")[0] for scorer in self.scorers)
+        if names != STANDARD:
+            parts.append("+".join(names))
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(filter(None, parts)))[:120]
+
+    def to_dict(self) -> dict:
+        """The content of report.json, save for the checksums of the files beside it."""
+        return {
+            "schema": SCHEMA,
+            "source": asdict(self.source),
+            "plan": self.plan,
+            "scorers": list(self.scorers),
+            "revision": self.revision,
+            "packages": self.packages,
+            "created": self.created,
+            **self.summary.to_dict(),
+            "reference": self.reference.to_dict(),
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the folder, in place of an older report. OSError where the disk refuses."""
+        with atomic_folder(Path(folder)) as beside:
+            table = pa.Table.from_pandas(self.table, preserve_index=False)
+            pq.write_table(table, beside / TABLE, compression="zstd")
+            if self.source.kind != "real":
+                write_npz(beside / IMAGES, self.images, *_keys(self.table))
+            files = {path.name: _sha256(path.read_bytes()) for path in sorted(beside.iterdir())}
+            text = json.dumps(self.to_dict() | {"files": files}, indent=1, allow_nan=False)
+            (beside / JSON).write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path) -> Report:
+    """Read and verify a report. `UserError` names the file that is missing, damaged or of another version."""
+    folder = Path(folder)
+    head = _read_head(folder / JSON)
+    try:
+        for name, digest in head["files"].items():
+            if name not in (TABLE, IMAGES) or _sha256(_read(folder / name)) != digest:
+                raise UserError(f"{folder / name} is damaged (not what {JSON} vouches for). Score again.")
+        table = pq.read_table(io.BytesIO(_read(folder / TABLE))).to_pandas()
+        source = SourceInfo(**{key: _frozen(value) for key, value in head["source"].items()})
+        if len(table) != head["plan"]["count"]:
+            raise UserError(f"{folder / TABLE} has {len(table)} rows, not {head['plan']['count']}. Score again.")
+        return Report(
+            source=source,
+            plan=head["plan"],
+            scorers=tuple(head["scorers"]),
+            revision=head["revision"],
+            packages=head["packages"],
+            created=head["created"],
+            summary=Summary.from_dict(head),
+            reference=Summary.from_dict(head["reference"]),
+            table=table,
+            images=_load_images(folder, source, table),
+        )
+    except (pa.ArrowInvalid, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / JSON} is not a report of this form ({error}). Score again.") from None
+
+
+def saved(folder: str | Path) -> list[Path]:
+    """Folders of the complete reports under `folder` (a checkpoint's `reports/`), sorted by name."""
+    return sorted(path.parent for path in Path(folder).glob(f"*/{JSON}") if not path.parent.name.startswith("."))
+
+
+def kind_of(scorer: str) -> str:
+    """ "clip:ViT-B-32@0123" -> "clip": the kind of scorer that an id, or the name of a reward, belongs to."""
+    return re.split("[:@/]", scorer)[0]
+
+
+def _load_images(folder: Path, source: SourceInfo, table: pd.DataFrame) -> Tensor:
+    """The images of a table's rows: from the file, or from the data set where they are real."""
+    labels, seeds = _keys(table)
+    if source.kind == "real":
+        real = RealSource(source.id.rsplit("-", 1)[1].split("@")[0], source.dataset)
+        if real.id != source.id:
+            raise UserError(f"{folder / JSON} is about other real images than the data folder's. Score again.")
+        return real.images(labels, seeds)
+    images, image_labels, image_seeds = read_npz(folder / IMAGES)
+    if not (torch.equal(labels, image_labels) and torch.equal(seeds, image_seeds)):
+        raise UserError(f"{folder / IMAGES} and {TABLE} are not about the same images. Score again.")
+    return images
+
+
+def _read_head(path: Path) -> dict:
+    """report.json, its keys and schema checked."""
+    try:
+        head = json.loads(_read(path), parse_constant=_refuse)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}). Score again.") from None
+    if not isinstance(head, dict) or head.get("schema") != SCHEMA:
+        found = head.get("schema") if isinstance(head, dict) else None
+        raise UserError(f"{path} has schema {found!r}; this version reads {SCHEMA}. Score again.")
+    for key in sorted(KEYS ^ head.keys()):
+        what = "unknown" if key in head else "missing"
+        raise UserError(f"{path}: key '{key[:80]}' is {what}. Score again.")
+    return head
+
+
+def _frozen(value):
+    """JSON's lists are tuples in a `SourceInfo`."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _refuse(token: str) -> None:
+    raise ValueError(f"{token} is not JSON")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise UserError(f"{path} is missing or cannot be read. Score again.") from None
+
+
+def _keys(table: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """Labels and seeds of a table, int64 [N] each."""
+    return tuple(torch.tensor(table[column].to_numpy()) for column in ("label", "seed"))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
