@@ -3,6 +3,7 @@
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -62,6 +63,8 @@ def score(arguments: Namespace) -> dict:
         report = evaluate(source, scorers, per_class, arguments.seed, progress)
     out = arguments.out or report_folder(source, arguments.source, report.id)
     report.save(out)
+    if arguments.out is None and source.kind == "checkpoint":
+        note_scores(checkpoint_folder(arguments.source), report)
     say(arguments, describe_report(report), f"Report: {out}")
     return {"out": str(out), **report.to_dict()}
 
@@ -131,6 +134,14 @@ def report_folder(source, name: str, identity: str) -> Path:
     return owner / "reports" / identity
 
 
+def note_scores(folder: Path, report) -> None:
+    """Write a report's overall metrics into the manifest, if they were measured at the recommended settings."""
+    meta = checkpoints.read_meta(folder)
+    if to_dict(meta.sample) == report.source.sample:
+        overall = {name: estimate.to_dict() for name, estimate in report.metrics["overall"].items()}
+        checkpoints.save_meta(folder, replace(meta, scores={"report": report.id, **overall}))
+
+
 def find_pair(a: str, b: str) -> tuple:
     """Two reports: folders as they are; of checkpoints, the largest plan that both have in common."""
     from eval.report import load as load_report
@@ -146,10 +157,12 @@ def find_pair(a: str, b: str) -> tuple:
 
 
 def _reports(name: str) -> list[Path]:
+    from eval.report import saved
+
     if (Path(name) / "report.json").is_file():
         return [Path(name)]
     folder = CHECKPOINTS / "real" if name == "real" else checkpoint_folder(name)
-    found = sorted(p.parent for p in folder.glob("reports/*/report.json"))
+    found = saved(folder / "reports")
     if not found:
         raise UserError(f"'{name}' has no report yet. Run: python -m app score {name}")
     return found

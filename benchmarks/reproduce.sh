@@ -8,7 +8,7 @@ RUN=${RUN:-python}
 mkdir -p "$OUT"
 
 for judge in classifier selector clip; do
-    $RUN -m eval.train_judges "$judge" --out "$OUT/judges/$judge"
+    $RUN -m eval.train_judges "$judge" --out "$OUT/judges"
 done
 
 # mnist-early is the beginning of mnist: the same run, stopped once and copied.

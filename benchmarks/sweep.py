@@ -53,7 +53,12 @@ def main() -> None:
 
     labels, seeds = plan(arguments.per_class, SEED, model.meta.network.classes)
     test = RealSource("test")
-    rows = [{"setting": "real test digits", **measure(test.images(*test.plan(arguments.per_class)), test.plan(arguments.per_class)[0])}]
+    rows = [
+        {
+            "setting": "real test digits",
+            **measure(test.images(*test.plan(arguments.per_class)), test.plan(arguments.per_class)[0]),
+        }
+    ]
     show(rows[-1])
     grid = product(arguments.samplers.split(","), arguments.steps.split(","), arguments.guidance.split(","))
     for sampler, steps, guidance in grid:

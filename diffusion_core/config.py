@@ -113,12 +113,11 @@ def _coerce(kind, value, where: str):
             return tuple(_coerce(k, v, where) for k, v in zip(inner, value, strict=True))
     elif kind is float and _is_finite(value):
         return float(value)
-    elif kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    elif kind in (str, bool) and isinstance(value, kind):
-        return value
-    elif kind is dict and isinstance(value, dict):
-        return value
-    elif type(None) in arguments and (value is None or isinstance(value, arguments[0])):
+    elif _is_plain(kind, value) or (type(None) in arguments and (value is None or _is_plain(arguments[0], value))):
         return value
     raise UserError(f"{where}: {value!r} does not fit here.")
+
+
+def _is_plain(kind, value) -> bool:
+    """Whether `value` is a `kind` as JSON means it: True is no number."""
+    return kind in (int, str, bool, dict) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

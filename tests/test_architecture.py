@@ -49,7 +49,9 @@ def test_every_file_is_found_by_the_walk():
 def test_no_committed_file_is_over_ten_megabytes_or_a_pickle():
     import subprocess
 
-    names = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True).stdout.split("\0")
+    names = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True).stdout.split(
+        "\0"
+    )
     present = [ROOT / name for name in names if name and (ROOT / name).exists()]
     assert present, "not a git checkout?"
     for path in present:
@@ -57,7 +59,12 @@ def test_no_committed_file_is_over_ten_megabytes_or_a_pickle():
         assert path.suffix not in {".pt", ".pth", ".pkl", ".ckpt", ".bin"}, path
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "LOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("data/*/*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "LOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("data/*/*.md")),
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))

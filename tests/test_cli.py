@@ -125,8 +125,11 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, tiny_folder, name):
     arguments, words = BAD[name]
-    names = {"TINY": tiny_folder, "OUT": str(tmp_path / "out.npz" if arguments[:1] == ("sample",) else tmp_path / "out")}
-    code, out, err = run(capsys, *(names.get(a, a) for a in arguments))
+    names = {
+        "TINY": tiny_folder,
+        "OUT": str(tmp_path / "out.npz" if arguments[:1] == ("sample",) else tmp_path / "out"),
+    }
+    code, _, err = run(capsys, *(names.get(a, a) for a in arguments))
     assert code == 2
     assert words in err and "Traceback" not in err
     assert len([line for line in err.splitlines() if line.startswith("error:")]) == 1

@@ -33,7 +33,9 @@ def heun_factor(s: float, s_next: float) -> float:
 def test_one_step_methods_equal_the_product_of_their_factors(sampler, factor, steps):
     sigmas = karras(steps, 0.02, 40)
     x = 40 * standard_normal(3, 1, 4, 4)
-    expected = DATA.mu + (x - DATA.mu) * math.prod(factor(*pair) for pair in zip(sigmas[:-1].tolist(), sigmas[1:].tolist()))
+    expected = DATA.mu + (x - DATA.mu) * math.prod(
+        factor(*pair) for pair in zip(sigmas[:-1].tolist(), sigmas[1:].tolist())
+    )
     torch.testing.assert_close(last(sampler, DATA.denoise, x, sigmas), expected, atol=1e-10, rtol=0)
 
 
