@@ -131,9 +131,7 @@ def caption(codes: tuple[int, ...], rng: random.Random) -> Caption:
     if digit != OPEN and quality == OPEN and max(shape) == OPEN and rng.random() < 0.5:
         return Caption(fill(rng.choice(DIGITS["default"]), str(digit)), codes)
     words = [
-        rng.choice(ADJECTIVES[field][code])
-        for field, code in zip(FIELDS[1:], codes[1:], strict=True)
-        if code != OPEN
+        rng.choice(ADJECTIVES[field][code]) for field, code in zip(FIELDS[1:], codes[1:], strict=True) if code != OPEN
     ]
     rng.shuffle(words)
     return Caption(rng.choice(FRAMES).format(_noun_phrase(words, digit, rng)), codes)

@@ -4,15 +4,9 @@ A class is the mean of the embeddings of its captions, normalised again; an imag
 cosine. Raw cosines say little: ten captions that differ in one word share a large common part. What
 carries information is the softmax over the classes at the model's own scale, and the margin between
 the class asked for and the best other one.
-
-open_clip is imported when a model is loaded, not before: it is slow to import.
 """
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,14 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eval.errors import UserError
+from eval.clip_files import WEIGHTS, check_tag, fingerprint, own_vocabulary, read
 from eval.judge import JUDGES, chunked, read_card, read_weights
 from eval.prompts import captions
 
-CONFIG = "open_clip_config.json"
-WEIGHTS = "open_clip_model.safetensors"
 DIGITS = tuple("0123456789")
-SUGGESTED = "ViT-B-32/datacomp_xl_s13b_b90k"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +95,6 @@ def prepare(x: Tensor, cfg: dict) -> Tensor:
     return (x.expand(-1, 3, -1, -1) - mean) / std
 
 
-# ---------------------------------------------------------------- loading
-
-
 @lru_cache(maxsize=4)
 def load_clip(name: str = "digit") -> ClipModel:
     """`digit` (shipped), `MODEL/TAG` as open_clip knows them, or a folder that open_clip wrote.
@@ -115,67 +103,22 @@ def load_clip(name: str = "digit") -> ClipModel:
     """
     if name == "digit":
         return load_digit_clip(JUDGES / "clip")
-    if Path(name).is_dir():
-        return _wrap(name, f"local-dir:{name}", None, _own_vocabulary(Path(name)))
-    import open_clip
+    if name and Path(name).is_dir():
+        model, tokenizer = read(name, f"local-dir:{name}", None, own_vocabulary(Path(name)))
+    else:
+        check_tag(name)
+        model, tokenizer = read(name, *name.split("/", 1), {})
+    return ClipModel(_short(name), model, tokenizer, fingerprint(model), {})
 
-    model, _, tag = name.partition("/")
-    known = {f"{m}/{t}" for m, t in open_clip.list_pretrained()}
-    if name not in known:
-        near = sorted(k for k in known if k.startswith(f"{model}/"))[:4] or [SUGGESTED]
-        raise UserError(f"There is no CLIP '{name}'. Use 'digit', a folder, or MODEL/TAG: {', '.join(near)}.")
-    return _wrap(name, model, tag, {})
+
+def _short(name: str) -> str:
+    """A name fit for reports: of a folder only its own name, never the way to it."""
+    return Path(name).resolve().name if Path(name).is_dir() else name
 
 
 def load_digit_clip(folder: Path) -> ClipModel:
     """A CLIP with a card: its weights must have the card's sha256."""
     card = read_card(folder)
     _, sha256 = read_weights(folder / WEIGHTS, card)
-    return _wrap("digit", f"local-dir:{folder}", None, _own_vocabulary(folder), sha256, card)
-
-
-def _own_vocabulary(folder: Path) -> dict[str, str]:
-    """`bpe_path` of a folder that brings its own: the config's is relative to the working directory."""
-    try:
-        config = json.loads((folder / CONFIG).read_text())
-        path = (config["model_cfg"]["text_cfg"].get("tokenizer_kwargs") or {}).get("bpe_path")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{folder} is not a CLIP folder: it has no readable {CONFIG}.") from None
-    return {"bpe_path": str(folder / Path(path).name)} if path else {}
-
-
-def _wrap(
-    name: str, source: str, tag: str | None, tokenizer: dict, sha256: str = "", card: dict | None = None
-) -> ClipModel:
-    import open_clip
-
-    try:
-        with _quiet():
-            model = open_clip.create_model_from_pretrained(source, tag, return_transform=False)
-            words = open_clip.get_tokenizer(source, **tokenizer)
-    except Exception as error:  # network, disk, format: open_clip and its downloaders raise many kinds
-        reason = " ".join(str(error).split())[:160]
-        advice = "Go online once, or use 'digit'."
-        raise UserError(f"CLIP '{name}' cannot be loaded ({reason}). {advice}") from None
-    model.eval().requires_grad_(False)
-    return ClipModel(name, model, words, sha256 or fingerprint(model), card or {})
-
-
-def fingerprint(model: nn.Module) -> str:
-    """sha256 over the names and values of all weights, for models that come without a card."""
-    digest = hashlib.sha256()
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No log lines beside the one-line error."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)
+    model, tokenizer = read("digit", f"local-dir:{folder}", None, own_vocabulary(folder))
+    return ClipModel("digit", model, tokenizer, sha256, card)

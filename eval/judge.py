@@ -143,6 +143,7 @@ def load_judge(name: str | Path = "classifier") -> Judge:
         net.load_state_dict(weights)
     except RuntimeError:
         raise UserError(f"{folder / 'model.safetensors'} does not fit a {card['architecture']}.") from None
+    net = net.to(memory_format=torch.channels_last)  # faster on a CPU
     return Judge(card["name"], net.eval().requires_grad_(False), card, sha256)
 
 

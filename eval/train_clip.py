@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from eval.augment import jitter, uniform
 from eval.bpe import write_bpe
 from eval.captions import FRAMES, ILLEGIBLE, NOUNS, caption, claim, describe, strange_word, truth
-from eval.clip import CONFIG
+from eval.clip_files import CONFIG
 from eval.damage import damaged
 from eval.optimise import Clock, follow, one_cycle, set_lr
 from eval.prompts import DIGITS, WORDS, fill

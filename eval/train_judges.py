@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from diffusion_core.data import Dataset, load
 from eval import train_classifier, train_clip
 from eval.cards import measured, write
-from eval.clip import WEIGHTS, ClipModel
+from eval.clip import ClipModel
+from eval.clip_files import WEIGHTS
 from eval.judge import JUDGES, chunked
 from eval.meaning import damage_auc, shape_auc
 from eval.prompts import PROMPT_SETS

@@ -1,0 +1,78 @@
+"""The page: a head, the tabs in order, and the links into them."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+from pathlib import Path
+
+import gradio as gr
+
+from app import links, markup, sprites
+from app.store import REAL, Store, usable
+from app.tabs import compare, confusion, generate, scores
+from app.theme import style, theme
+from app.widgets import QUIET, guarded, still
+from diffusion_core.data import ROOT
+
+CHECKPOINTS = ROOT / "checkpoints"
+TABS = {"generate": generate, "scores": scores, "confusion": confusion, "compare": compare}
+STRIP = (44, 2)  # columns and rows of the strip of digits in the head
+QUEUE = 64  # requests that may wait; more are refused at once
+
+
+def build(root: Path = CHECKPOINTS) -> gr.Blocks:
+    """The page over the checkpoints and reports in `root`."""
+    store = Store(root)
+    with gr.Blocks(title="Digits out of noise", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        still(head(store), elem_id="head")
+        built = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for key, module in TABS.items():
+                with gr.Tab(module.TITLE, id=key):
+                    built[key] = module.build(store)
+        every = [setting for tab in built.values() for setting in tab.settings]
+
+        def arrive(request: gr.Request) -> list:
+            store.warm()
+            view = links.read(dict(request.query_params))
+            chosen = [value for tab in built.values() for value in tab.opened(view)]
+            return [gr.Tabs(selected=view.tab or "generate"), *chosen]
+
+        arrived = page.load(guarded(store, arrive), None, [tabs, *every], **QUIET)
+        for tab in built.values():
+            arrived.then(tab.show, tab.settings, tab.outputs, **QUIET)
+    return page.queue(max_size=QUEUE, default_concurrency_limit=4)
+
+
+def head(store: Store) -> str:
+    """Title, sentence and strip; the digits are the first of the first report of a checkpoint."""
+    columns, rows = STRIP
+    for entry in usable(store.reports()):
+        if entry.key.split("/")[0] != REAL:
+            images = store.report(entry.key).images[: columns * rows]
+            rows = len(images) // columns
+            if rows:
+                return markup.hero(sprites.ink(images[: columns * rows], columns), columns, rows)
+    return markup.hero(None, columns, rows)
+
+
+def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
+    """Serve the page until interrupted. Nothing is written outside gradio's cache, nothing is fetched."""
+    build(root).launch(
+        server_name=host,
+        server_port=port,
+        theme=theme(),
+        head=style(),
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        max_file_size="2mb",
+        allowed_paths=[],
+        strict_cors=True,
+        footer_links=[],
+        share=False,
+        quiet=True,
+        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+    )

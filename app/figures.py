@@ -1,0 +1,138 @@
+"""Reports -> plotly figures: plain traces on a transparent ground. No gradio.
+
+Text and grid colours come from the page's style sheet, which knows whether it is light or dark.
+"""
+
+import plotly.graph_objects as go
+
+from app.words import METRICS, Metric, show, show_interval
+from eval.metrics import Estimate
+
+# Told apart by every common kind of colour vision, and by lightness.
+BLUE, ORANGE, REAL = "#3b73c4", "#e08a2e", "#5d9c7b"
+HEIGHT = 360
+
+PerClass = dict[str, dict[str, Estimate]]  # "0".."9" -> metric -> Estimate
+
+
+def score_bars(per_class: PerClass, reference: PerClass | None, metric: str) -> go.Figure:
+    """One bar a digit with its 95 % interval; a line across it where real digits stand."""
+    entry = METRICS[metric]
+    floor = _floor(entry, [per_class, reference or {}])
+    figure = _figure(entry, floor)
+    figure.add_trace(_marks(per_class, entry, "generated", BLUE, floor))
+    if reference:
+        figure.add_trace(_ceiling(reference, entry))
+    return figure
+
+
+def compare_bars(a: PerClass, b: PerClass, names: tuple[str, str], metric: str) -> go.Figure:
+    """Two bars a digit, A and B, each with its 95 % interval."""
+    entry = METRICS[metric]
+    floor = _floor(entry, [a, b])
+    figure = _figure(entry, floor)
+    figure.add_trace(_marks(a, entry, f"A · {names[0]}", BLUE, floor))
+    figure.add_trace(_marks(b, entry, f"B · {names[1]}", ORANGE, floor))
+    return figure
+
+
+def _floor(entry: Metric, groups: list[PerClass]) -> float:
+    """Where the axis of a share starts: higher up if all intervals lie near 100 %, 0 otherwise."""
+    found = [e[entry.key] for group in groups for e in group.values()]
+    lows = [e.value if e.low is None else e.low for e in found if e.value is not None]
+    if entry.unit != "%" or not lows:
+        return 0.0
+    return next((start for start in (90.0, 80.0, 60.0) if 100 * min(lows) > start + 1), 0.0)
+
+
+def _marks(per_class: PerClass, entry: Metric, name: str, colour: str, floor: float) -> go.Bar | go.Scatter:
+    """Bars where the axis starts at 0. Where it does not, a bar's length would lie: points instead."""
+    digits, scale = sorted(per_class), _scale(entry)
+    found = [per_class[d][entry.key] for d in digits]
+    common = {
+        "name": name,
+        "x": digits,
+        "y": [_scaled(e.value, scale) for e in found],
+        "offsetgroup": name,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [_gap(e.high, e.value, scale) for e in found],
+            "arrayminus": [_gap(e.value, e.low, scale) for e in found],
+            "thickness": 2 if floor else 1.5,
+            "width": 4,
+            "color": colour if floor else "#808080",
+        },
+        "hovertext": [_hover(d, e, entry.unit) for d, e in zip(digits, found, strict=True)],
+        "hovertemplate": "%{hovertext}<extra>" + name + "</extra>",
+    }
+    if floor:
+        return go.Scatter(mode="markers", marker={"color": colour, "size": 11}, **common)
+    return go.Bar(marker={"color": colour, "line": {"width": 0}}, **common)
+
+
+def _ceiling(reference: PerClass, entry: Metric) -> go.Scatter:
+    digits, scale = sorted(reference), _scale(entry)
+    found = [reference[d][entry.key] for d in digits]
+    return go.Scatter(
+        name="real test digits",
+        x=digits,
+        y=[_scaled(e.value, scale) for e in found],
+        offsetgroup="generated",  # over the marks, not beside them
+        mode="markers",
+        marker={"symbol": "line-ew-open", "size": 20, "color": REAL, "line": {"width": 3, "color": REAL}},
+        hovertext=[_hover(d, e, entry.unit) for d, e in zip(digits, found, strict=True)],
+        hovertemplate="%{hovertext}<extra>real test digits</extra>",
+    )
+
+
+def _figure(entry: Metric, floor: float) -> go.Figure:
+    title = entry.title + (" (%)" if entry.unit else "") + (f", from {floor:g}" if floor else "")
+    return go.Figure(
+        layout={
+            "template": "none",
+            "height": HEIGHT,
+            "autosize": True,
+            "margin": {"l": 52, "r": 8, "t": 34, "b": 44},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#808080"},
+            "bargap": 0.35,
+            "bargroupgap": 0.08,
+            "scattermode": "group",
+            "scattergap": 0.5,
+            "dragmode": False,
+            "showlegend": True,
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+            "xaxis": {
+                "type": "category",
+                "title": {"text": "digit asked for"},
+                "fixedrange": True,
+                "showgrid": False,
+            },
+            "yaxis": {
+                "title": {"text": title},
+                "range": [floor, 100.4 if floor >= 80 else 101] if entry.unit else None,
+                "fixedrange": True,
+                "gridcolor": "rgba(128,128,128,0.25)",
+                "zerolinecolor": "rgba(128,128,128,0.6)",
+            },
+        }
+    )
+
+
+def _scale(entry: Metric) -> float:
+    return 100.0 if entry.unit == "%" else 1.0
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _gap(high: float | None, low: float | None, scale: float) -> float:
+    return 0.0 if high is None or low is None else max(0.0, high - low) * scale
+
+
+def _hover(digit: str, e: Estimate, unit: str) -> str:
+    return f"digit {digit}: {show(e.value, unit)}<br>95 % interval {show_interval(e, unit)}<br>n = {e.n:,}"

@@ -1,0 +1,61 @@
+"""The address of a view: "?tab=confusion&a=mnist&cell=5,6". Reading never fails; what is odd is left out."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from app.words import JUDGES, METRICS
+
+TABS = ("generate", "scores", "confusion", "compare")
+MAX_LENGTH = 200  # of one value
+
+
+class View(NamedTuple):
+    """What a link asks to see; None = not said. `a` and `b` name a checkpoint or a report."""
+
+    tab: str | None = None
+    a: str | None = None
+    b: str | None = None
+    cell: tuple[int, int] | None = None
+    judge: str | None = None
+    metric: str | None = None
+    digits: tuple[int, ...] | None = None
+    n: int | None = None
+    seed: int | None = None
+
+
+def read(params: Mapping[str, str]) -> View:
+    """Query parameters -> the view they name."""
+    text = {key: str(value) for key, value in params.items() if len(str(value)) <= MAX_LENGTH}
+    cell = _numbers(text.get("cell"))
+    return View(
+        tab=_among(text.get("tab"), TABS),
+        a=text.get("a"),
+        b=text.get("b"),
+        cell=cell if cell and len(cell) == 2 else None,
+        judge=_among(text.get("judge"), JUDGES),
+        metric=_among(text.get("metric"), METRICS),
+        digits=_numbers(text.get("digits")),
+        n=_number(text.get("n")),
+        seed=_number(text.get("seed")),
+    )
+
+
+def write(**parts) -> str:
+    """The link to a view; parts that are None are left out, tuples are joined with commas."""
+    said = {key: value for key, value in parts.items() if value is not None}
+    pairs = {k: ",".join(map(str, v)) if isinstance(v, tuple) else v for k, v in said.items()}
+    return "?" + urlencode(pairs, safe=",/")
+
+
+def _among(value: str | None, known) -> str | None:
+    return value if value in known else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _numbers(text: str | None) -> tuple[int, ...] | None:
+    numbers = [_number(part) for part in text.split(",")] if text else [None]
+    return None if None in numbers else tuple(numbers)

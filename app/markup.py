@@ -1,0 +1,101 @@
+"""Pieces of HTML as strings: tiles, cards, notes, tables. Every text is escaped here. No gradio."""
+
+from collections.abc import Sequence
+from html import escape
+
+from app.verdicts import Verdict
+from app.words import JUDGES, probability
+
+
+def note(text: str, kind: str = "note") -> str:
+    """A quiet paragraph. `kind` is "note", "empty", "problem" or "summary"."""
+    return f'<p class="{kind}">{escape(text)}</p>'
+
+
+def image(uri: str, alt: str) -> str:
+    return f'<img class="pixels" src="{uri}" alt="{escape(alt)}" width="28" height="28">'
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """ "✓ Classifier 5 · 99 %": right and wrong differ in sign, in words and in colour."""
+    kind, sign, spoken = ("right", "✓", "reads") if verdict.right else ("wrong", "✗", "misreads it as")
+    name = JUDGES[verdict.judge]
+    says = f"{name} {spoken} {verdict.judged}, probability {probability(verdict.p_judged)}"
+    return (
+        f'<span class="verdict {kind}"><span class="visually-hidden">{escape(says)}</span>'
+        f'<span aria-hidden="true"><i>{sign}</i> {name} <b>{verdict.judged}</b> '
+        f"<em>{probability(verdict.p_judged)}</em></span></span>"
+    )
+
+
+def sample(uri: str, label: int, seed: int, verdicts: Sequence[Verdict], seed_name: str = "seed") -> str:
+    """A thumbnail with its name and both verdicts: one item of a `samples` list."""
+    lines = "".join(verdict_line(v) for v in verdicts)
+    wrong = "" if all(v.right for v in verdicts) else " wrong"
+    return (
+        f'<li class="sample{wrong}">{image(uri, f"digit {label}, {seed_name} {seed}")}'
+        f'<span class="caption"><span class="seed">{seed_name} {seed}</span>{lines}</span></li>'
+    )
+
+
+def samples(items: Sequence[str], title: str) -> str:
+    return f'<ul class="samples" aria-label="{escape(title)}">{"".join(items)}</ul>'
+
+
+def pager(page: int, pages: int) -> str:
+    """Buttons to the pages before and after, nothing if there is one page only; `page` counts from 0."""
+    if pages < 2:
+        return ""
+    before = f'<button type="button" class="quiet" data-page="{page - 1}"{"" if page else " disabled"}>Before</button>'
+    end = " disabled" if page == pages - 1 else ""
+    after = f'<button type="button" class="quiet" data-page="{page + 1}"{end}>More</button>'
+    return f'<nav class="pager" aria-label="Pages">{before}<span>page {page + 1} of {pages}</span>{after}</nav>'
+
+
+Cell = str | tuple[str, str]  # a value, or a value with smaller print below it
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> str:
+    """A table whose first column names the row; it scrolls sideways within itself on a narrow screen."""
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{_cell(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll" role="region" aria-label="{escape(caption)}" tabindex="0"><table class="numbers">'
+        f'<caption class="visually-hidden">{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(cell: Cell) -> str:
+    return escape(cell) if isinstance(cell, str) else f"{escape(cell[0])}<small>{escape(cell[1])}</small>"
+
+
+def link_button(link: str) -> str:
+    """A button that copies the address of this view; `link` begins with "?"."""
+    return f'<button type="button" class="quiet" data-link="{escape(link)}">Copy link to this view</button>'
+
+
+def copyable(text: str, label: str) -> str:
+    """A line of code with a button that copies it."""
+    return (
+        f'<div class="command"><code>{escape(text)}</code><button type="button" class="quiet" '
+        f'data-copy="{escape(text)}" aria-label="{escape(label)}">Copy</button></div>'
+    )
+
+
+def hero(strip: str | None, columns: int, rows: int) -> str:
+    """The head of the page: what this is, over a strip of real generated digits (a stencil, see sprites.ink)."""
+    picture = ""
+    if strip:
+        picture = (
+            f'<div class="strip" style="--columns:{columns};--rows:{rows}"><img class="pixels" src="{strip}" '
+            f'alt="Digits drawn by the model shown here: {rows * columns} samples, none of them picked by hand."></div>'
+        )
+    return (
+        '<header class="hero"><h1>Digits out of noise</h1>'
+        "<p>A small diffusion model draws handwritten digits; two judges read each one back, "
+        f"so you can see which digits it draws well and which it does not.</p>{picture}</header>"
+    )

@@ -1,0 +1,91 @@
+"""The few lines of JavaScript the page needs. They delegate events: gradio runs them once a component.
+
+In scope: `element` (the component's root), `trigger(event, data)`, `watch(property, callback)`.
+"""
+
+# Buttons with data-copy copy that text; buttons with data-link copy the address of the view they name.
+COPY = """
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy], [data-link]');
+  if (!button) return;
+  const text = button.dataset.copy ?? new URL(button.dataset.link, location.href).href;
+  const before = button.textContent;
+  try { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; }
+  catch { window.prompt('Copy this:', text); }
+  setTimeout(() => { button.textContent = before; }, 1500);
+});
+"""
+
+# One cell is in the tab order; arrow keys, Home and End move within the table.
+MATRIX = """
+const choose = (cell) => {
+  element.querySelectorAll('.cell').forEach((other) => {
+    const chosen = other.dataset.r === cell.dataset.r && other.dataset.c === cell.dataset.c;
+    other.setAttribute('aria-pressed', chosen);
+    other.tabIndex = chosen ? 0 : -1;
+  });
+  trigger('select', {index: [Number(cell.dataset.r), Number(cell.dataset.c)], value: Number(cell.dataset.n)});
+};
+element.addEventListener('click', (event) => {
+  const cell = event.target.closest('[data-r]');
+  if (cell) choose(cell);
+});
+element.addEventListener('keydown', (event) => {
+  const cell = event.target.closest('.cell');
+  const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
+  if (!cell || !(step || event.key === 'Home' || event.key === 'End')) return;
+  event.preventDefault();
+  const last = Math.max(...[...element.querySelectorAll('.cell')].map((c) => Number(c.dataset.c)));
+  const r = Number(cell.dataset.r) + (step ? step[0] : 0);
+  const c = step ? Number(cell.dataset.c) + step[1] : event.key === 'Home' ? 0 : last;
+  const next = element.querySelector(`.cell[data-r="${r}"][data-c="${c}"]`);
+  if (!next) return;
+  cell.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+});
+"""
+
+PAGER = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-page]');
+  if (button) trigger('select', {index: Number(button.dataset.page), value: 'page'});
+});
+"""
+
+# The view (estimate or noisy) and the frame live on the outer element, which a new value leaves alone.
+STAGE = (
+    """
+const apply = () => {
+  const view = element.dataset.view || 'estimate';
+  element.querySelectorAll('[data-view-choice]').forEach((button) => {
+    button.setAttribute('aria-pressed', button.dataset.viewChoice === view);
+  });
+};
+const wind = (range) => {
+  const levels = range.dataset.levels.split(',');
+  const last = Number(range.value) === levels.length - 1;
+  element.style.setProperty('--frame', range.value);
+  range.nextElementSibling.textContent = last ? 'finished' : `noise level ${levels[Number(range.value)]}`;
+};
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-view-choice]');
+  if (!button) return;
+  element.dataset.view = button.dataset.viewChoice;
+  apply();
+});
+element.addEventListener('input', (event) => { if (event.target.matches('.scrub')) wind(event.target); });
+watch('value', () => { element.style.removeProperty('--frame'); apply(); });
+"""
+    + COPY
+)
+
+DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
+
+# After a stop: the frame that is shown stays, and says that it is not the last.
+STOPPED = """() => {
+  const level = document.querySelector('#stage .level');
+  if (level) level.textContent = 'stopped';
+  document.querySelector('#stage progress')?.remove();
+  return [];
+}"""

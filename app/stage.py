@@ -1,0 +1,116 @@
+"""The stage of the Generate tab as HTML: digits while they form, then each with its verdicts. No gradio."""
+
+from collections.abc import Sequence
+from html import escape
+
+from torch import Tensor
+
+from app import markup, sprites
+from app.verdicts import Verdict
+from app.words import JUDGES
+
+MAX_TILES = 400  # tiles that the film of a finished run may hold; longer films lose frames, never the last
+SMALL = 20  # above this many digits the tiles are smaller
+
+
+def running(labels: Tensor, seeds: Tensor, estimate: Tensor, noisy: Tensor, done: int, total: int, text: str) -> str:
+    """Labels, seeds int [N] and one frame, both images uint8 [N, C, H, W]; `done` of `total` steps."""
+    bar = (
+        f'<progress max="{total}" value="{done}" aria-label="Denoising"></progress>'
+        f'<output class="level">{escape(text)}</output>'
+    )
+    tiles = _tiles(labels, seeds, [estimate], [noisy])
+    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), (), True) for i in _order(labels)]
+    return _stage(_views() + bar, cards, 1, "")
+
+
+def finished(
+    labels: Tensor,
+    seeds: Tensor,
+    frames: Sequence[tuple[Tensor, Tensor, float]],
+    verdicts: Sequence[Sequence[Verdict]],
+    judging: bool = False,
+) -> str:
+    """`frames` are (estimate, noisy, sigma), the last one the finished images.
+
+    `verdicts` holds a row for each image; with `judging`, a judge is still at work.
+    """
+    kept = _thin(frames, max(2, MAX_TILES // len(labels)))
+    tiles = _tiles(labels, seeds, [f[0] for f in kept], [f[1] for f in kept])
+    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), verdicts[i], judging) for i in _order(labels)]
+    bar = _views() + _scrubber([f[2] for f in kept]) if len(kept) > 1 else ""
+    return _stage(bar, cards, len(kept), "The judges are reading …" if judging else summary(verdicts))
+
+
+def summary(verdicts: Sequence[Sequence[Verdict]]) -> str:
+    """ "The classifier reads 10 of 10 as asked, CLIP 9 of 10." """
+    parts = []
+    for judge, name in JUDGES.items():
+        rights = [v.right for row in verdicts for v in row if v.judge == judge]
+        if rights:
+            parts.append(f"{name} reads {sum(rights)} of {len(rights)} as asked")
+    return " · ".join(parts)
+
+
+def _thin(frames: Sequence, most: int) -> list:
+    """At most `most` of the frames, evenly spaced, the first and the last among them."""
+    if len(frames) <= most:
+        return list(frames)
+    return [frames[round(i * (len(frames) - 1) / (most - 1))] for i in range(most)]
+
+
+def _order(labels: Tensor) -> list[int]:
+    """Images of the same digit side by side."""
+    return labels.argsort(stable=True).tolist()
+
+
+def _tiles(labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list[Tensor]) -> list[str]:
+    """Each image's tile: the films of its estimates and of its noisy images, one upon the other."""
+    rows = zip(sprites.films(estimates), sprites.films(noisies), labels.tolist(), seeds.tolist(), strict=True)
+    return [
+        f'<span class="tile"><img class="pixels film estimate" src="{estimate}" alt="digit {label}, seed {seed}">'
+        f'<img class="pixels film noisy" src="{noisy}" alt="" aria-hidden="true"></span>'
+        for estimate, noisy, label, seed in rows
+    ]
+
+
+def _card(tile: str, label: int, seed: int, verdicts: Sequence[Verdict], judging: bool) -> str:
+    """A digit's card; while `judging`, verdicts that are still to come have a place kept."""
+    lines = "".join(map(markup.verdict_line, verdicts))
+    waiting = '<span class="verdict waiting" aria-hidden="true">…</span>' * (len(JUDGES) - len(verdicts))
+    wrong = [v for v in verdicts if not v.right]
+    flag = f'<span class="flag">{"misread" if len(wrong) == len(verdicts) else "disputed"}</span>' if wrong else ""
+    return (
+        f'<li class="card{" wrong" if wrong else ""}"><figure>{tile}<figcaption>'
+        f'<span class="asked"><b>{label}</b><span class="seed">seed {seed}</span>{flag}</span>'
+        f"{lines}{waiting if judging else ''}</figcaption></figure></li>"
+    )
+
+
+def _views() -> str:
+    """Estimate or noisy image: switched in the browser, so that it works on a running film too."""
+    choices = (("estimate", "Best guess", "true"), ("noisy", "Noisy image", "false"))
+    buttons = "".join(
+        f'<button type="button" data-view-choice="{key}" aria-pressed="{pressed}">{text}</button>'
+        for key, text, pressed in choices
+    )
+    return f'<div class="views" role="group" aria-label="What to show">{buttons}</div>'
+
+
+def _scrubber(sigmas: Sequence[float]) -> str:
+    last = len(sigmas) - 1
+    levels = ",".join(f"{sigma:.2f}" for sigma in sigmas)
+    return (
+        f'<input type="range" class="scrub" min="0" max="{last}" value="{last}" data-levels="{levels}" '
+        'aria-label="Wind the denoising back and forth">'
+        f'<output class="level">finished</output>'
+    )
+
+
+def _stage(bar: str, cards: Sequence[str], frames: int, text: str) -> str:
+    size = " small" if len(cards) > SMALL else ""
+    head = f'<div class="bar">{bar}</div>' if bar else ""
+    return (
+        f'<section class="stage{size}" style="--frames:{frames};--last:{frames - 1}" aria-label="Generated digits">'
+        f'{head}<p class="summary">{escape(text)}</p><ul class="cards">{"".join(cards)}</ul></section>'
+    )

@@ -1,0 +1,215 @@
+"""Finds checkpoints and reports under one folder and keeps the last few in memory. No gradio.
+
+A name that came from a browser is only ever compared with the names found on disk; it is never made
+part of a path. What is damaged is listed with its problem, and everything else goes on working.
+"""
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from app.words import JUDGES, plural
+from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
+from diffusion_core.checkpoint import load as load_checkpoint
+from diffusion_core.data import ROOT
+from diffusion_core.errors import UserError
+from eval.report import Report
+from eval.report import load as load_report
+
+REAL = "real"  # the folder whose reports judge the real test digits
+FAVOURITE = "mnist"  # shown first where it exists
+
+
+class Entry(NamedTuple):
+    """Something the page can offer. `problem` is None, or one line that says why it cannot be used."""
+
+    key: str
+    title: str
+    problem: str | None = None
+
+
+class Kept:
+    """`load(folder)` with the last `size` results in memory, each until a file in the folder changes.
+
+    A failure is remembered as well, so that a damaged folder is not read on every visit.
+    """
+
+    def __init__(self, load: Callable[[Path], object], size: int):
+        self.load, self.size = load, size
+        self.entries: OrderedDict[Path, tuple[object, object]] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def __call__(self, path: Path):
+        with self.lock:
+            stamp = _stamp(path)
+            if path not in self.entries or self.entries[path][0] != stamp:
+                self.entries[path] = (stamp, self._try(path))
+            self.entries.move_to_end(path)
+            while len(self.entries) > self.size:
+                self.entries.popitem(last=False)
+            found = self.entries[path][1]
+        if isinstance(found, UserError):
+            raise UserError(str(found))
+        return found
+
+    def _try(self, path: Path):
+        try:
+            return self.load(path)
+        except UserError as error:
+            return error
+        except Exception as error:  # damage of a kind the loader did not foresee must not take the page down
+            return UserError(f"{path.name} cannot be read ({type(error).__name__}).")
+
+
+class Store:
+    """What lies under `root`: `NAME/checkpoint.json` and `NAME/reports/ID/report.json`."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        self._checkpoints = Kept(load_checkpoint, size=3)
+        self._metas = Kept(read_meta, size=64)
+        self._reports = Kept(load_report, size=24)
+        self._lock, self._warmed = threading.Lock(), False
+
+    # --- checkpoints -------------------------------------------------------
+
+    def checkpoints(self) -> list[Entry]:
+        """Every folder with a checkpoint, the favourite first; damaged ones carry their problem."""
+        entries = [self._checkpoint_entry(path) for path in self._folders(self.root, "checkpoint.json")]
+        return sorted(entries, key=lambda e: (e.problem is not None, e.key != FAVOURITE, e.key))
+
+    def checkpoint(self, key: str) -> Checkpoint:
+        """The loaded checkpoint; `UserError` for an unknown or damaged one."""
+        return self._checkpoints(self.root / _known(key, self.checkpoints(), "checkpoint"))
+
+    def meta(self, key: str) -> CheckpointMeta:
+        """Its manifest alone, without building the network."""
+        return self._metas(self.root / _known(key, self.checkpoints(), "checkpoint"))
+
+    def _checkpoint_entry(self, path: Path) -> Entry:
+        try:
+            meta = self._metas(path)
+        except UserError as error:
+            return Entry(path.name, path.name, self.explain(error))
+        return Entry(path.name, f"{path.name} · {plural(meta.images_seen, 'image')} seen")
+
+    # --- reports -----------------------------------------------------------
+
+    def reports(self) -> list[Entry]:
+        """Every report; a key is "NAME/ID". The favourite's come first and those of real digits last, and of
+        one checkpoint the largest, then the newest; damaged ones come after all others."""
+        found = [
+            self._report_entry(owner, path)
+            for owner in self._folders(self.root, "reports")
+            for path in self._folders(owner / "reports", "report.json")
+        ]
+        entries = [entry for entry, _ in sorted(found, key=lambda pair: (*_rank(pair[0]), *pair[1]))]
+        titles = Counter(entry.title for entry in entries)
+        return [
+            entry if titles[entry.title] == 1 else entry._replace(title=f"{entry.title} · {entry.key.split('/')[1]}")
+            for entry in entries
+        ]
+
+    def report(self, key: str) -> Report:
+        """The report called "NAME/ID"; `UserError` for an unknown or damaged one."""
+        name, _, identity = _known(key, self.reports(), "report").partition("/")
+        return self._reports(self.root / name / "reports" / identity)
+
+    def report_key(self, name: str | None) -> str | None:
+        """The usable report that `name` means: "NAME/ID" itself, or the first one of "NAME"; else None."""
+        keys = [entry.key for entry in usable(self.reports())]
+        return next((key for key in keys if name in (key, key.split("/")[0])), None)
+
+    def _report_entry(self, owner: Path, path: Path) -> tuple[Entry, tuple[float, float]]:
+        """The entry, and its place among others of the same checkpoint: -(number of digits), -(time)."""
+        key, time = f"{owner.name}/{path.name}", path.stat().st_mtime
+        try:
+            report = self._reports(path)
+        except UserError as error:
+            return Entry(key, f"{owner.name} · {path.name}", self.explain(error)), (0, -time)
+        name = "real test digits" if report.source.kind == "real" else owner.name
+        count = len(report.table)
+        title = f"{name} · {', '.join([plural(count, 'digit'), *_settings(report)])}"
+        return Entry(key, title), (-count, -time)
+
+    # --- judges ------------------------------------------------------------
+
+    def judge(self, images: Tensor, labels: Tensor) -> Iterator[tuple[dict[str, Tensor], list[str]]]:
+        """Score uint8 images [N, C, H, W], one judge after another.
+
+        Yields after each judge: every column so far, and why a judge had nothing to say.
+        """
+        columns, problems = {}, []
+        for name in JUDGES:
+            try:
+                columns |= self._scorer(name)(images, labels)
+            except UserError as error:
+                problems.append(self.explain(error))
+            yield columns, problems
+
+    def warm(self) -> None:
+        """Load the judges in the background, once: the first visitor should not wait for them."""
+        if not self._warmed:
+            self._warmed = True
+            blank = torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.long)
+            threading.Thread(target=lambda: list(self.judge(*blank)), daemon=True).start()
+
+    def _scorer(self, name: str):
+        from eval.scorers import load_scorers  # it imports what the judges need, which the listing does not
+
+        with self._lock:
+            return load_scorers((name,))[0]
+
+    # --- words -------------------------------------------------------------
+
+    def explain(self, error: Exception) -> str:
+        """A `UserError`'s line with this machine's folders taken out: fit for a browser."""
+        line = str(error)
+        for folder in (self.root.resolve().parent, self.root.parent, ROOT, Path.home()):
+            if str(folder) not in (".", "/"):
+                line = line.replace(f"{folder}/", "")
+        return line
+
+    def _folders(self, where: Path, mark: str) -> list[Path]:
+        """Sub-folders of `where` that hold `mark`, by name. Hidden and half-written ones are left out."""
+        if not where.is_dir():
+            return []
+        return sorted(p for p in where.iterdir() if p.name[0] not in "._" and (p / mark).exists())
+
+
+def usable(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.problem is None]
+
+
+def _known(key: str, entries: list[Entry], noun: str) -> str:
+    """`key` if it is on offer and whole; `UserError` otherwise. The key itself is never shown at length."""
+    for entry in entries:
+        if entry.key == key:
+            if entry.problem:
+                raise UserError(f"'{entry.key}' is unavailable: {entry.problem}")
+            return entry.key
+    if not usable(entries):
+        raise UserError(f"There is no {noun} yet.")
+    raise UserError(f"There is no {noun} '{str(key)[:40]}'. Choose one from the list.")
+
+
+def _rank(entry: Entry) -> tuple[bool, bool, bool, str]:
+    name = entry.key.split("/")[0]
+    return entry.problem is not None, name == REAL, name != FAVOURITE, name
+
+
+def _settings(report: Report) -> list[str]:
+    """What tells two reports of one checkpoint apart, in words."""
+    sample = report.source.sample
+    return [f"{sample['steps']} steps", f"guidance {sample['guidance']:g}"] if sample else []
+
+
+def _stamp(folder: Path) -> tuple:
+    """Name, time and size of every file in `folder`: another value whenever one of them changes."""
+    found = sorted((path.name, path.stat()) for path in folder.iterdir() if path.is_file())
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)

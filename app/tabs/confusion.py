@@ -1,0 +1,172 @@
+"""Confusion: which digit is taken for which, and the very images behind each number."""
+
+from functools import partial
+
+import gradio as gr
+import numpy as np
+
+from app import links, markup, matrix, scripts, sprites
+from app.links import View
+from app.store import REAL, Store, usable
+from app.verdicts import judged, verdicts, worst_first
+from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker
+from app.words import JUDGES
+from diffusion_core.errors import UserError
+from eval.report import Report
+
+TITLE = "Confusion"
+PAGE = 100  # thumbnails at a time
+KINDS = {"generated": "Generated", "real": "Real"}
+
+
+# ---------------------------------------------------------------- pure
+
+
+def counts(report: Report, judge: str) -> list[list[int]]:
+    """Rows = digit asked for, columns = digit judged; `UserError` where that judge did not score the report."""
+    found = report.confusion if judge == "classifier" else report.clip_confusion
+    if found is None:
+        raise UserError(f"{JUDGES[judge]} did not score this report. Choose the other judge.")
+    return found
+
+
+def rows_of(report: Report, judge: str, cell: tuple[int, int]) -> np.ndarray:
+    """Rows of the table that make up one cell, worst (least probable digit asked for) first."""
+    asked, read = report.table["label"].to_numpy(), judged(report.table, judge)
+    return worst_first(report.table, np.flatnonzero((asked == cell[0]) & (read == cell[1])), judge)
+
+
+def checked_cell(cell, k: int) -> tuple[int, int]:
+    """`cell` as two digits below `k`; `UserError` for anything else a browser may send."""
+    if not isinstance(cell, list | tuple) or len(cell) != 2:
+        raise UserError("Choose a cell of the matrix.")
+    if not all(type(d) is int and 0 <= d < k for d in cell):
+        raise UserError(f"A cell is two digits from 0 to {k - 1}.")
+    return cell[0], cell[1]
+
+
+def about(report: Report, judge: str, cell: tuple[int, int]) -> str:
+    """ "5 judged 6: 3 of 100 (3.0 %)", and how often the same judge does that to real digits."""
+    (r, c), ours = cell, counts(report, judge)[cell[0]]
+    read = f"Asked for {r}, read as {c} by {'the classifier' if judge == 'classifier' else 'CLIP'}"
+    text = f"{read}: {_share(ours[c], sum(ours))}."
+    if report.source.kind != "real":
+        theirs = report.reference.confusion if judge == "classifier" else report.reference.clip_confusion
+        if theirs:
+            text += f" Of real {r}s: {_share(theirs[r][c], sum(theirs[r]))}."
+    return text
+
+
+def thumbnails(report: Report, judge: str, cell: tuple[int, int], page: int) -> str:
+    """One page of a cell's samples, with buttons to the other pages if there are any."""
+    rows = rows_of(report, judge, cell)
+    if not len(rows):
+        good = "" if cell[0] == cell[1] else " Good."
+        return markup.note(f"Nothing here: no {cell[0]} was read as a {cell[1]}.{good}", "empty")
+    pages = -(-len(rows) // PAGE)
+    page = min(max(page, 0), pages - 1)
+    shown = rows[page * PAGE : (page + 1) * PAGE]
+    part = report.table.iloc[shown]
+    labels, seeds = part["label"].to_numpy(), part["seed"].to_numpy()
+    said = verdicts(part, labels)
+    uris = sprites.thumbnails(report.images[shown])
+    name = "no." if report.source.kind == "real" else "seed"
+    items = [markup.sample(uris[i], int(labels[i]), int(seeds[i]), said[i], name) for i in range(len(uris))]
+    return markup.samples(items, f"{cell[0]} judged {cell[1]}") + markup.pager(page, pages)
+
+
+def chosen_report(store: Store, key: str, kind: str) -> Report:
+    """The report to show: the one picked, or that of the real test digits under the same judges."""
+    report = store.report(key)
+    if kind != "real" or report.source.kind == "real":
+        return report
+    for entry in usable(store.reports()):
+        if entry.key.split("/")[0] == REAL:
+            real = store.report(entry.key)
+            if set(real.scorers) == set(report.scorers):
+                return real
+    raise UserError("There is no report of real test digits under these judges. Make it: python -m app score real")
+
+
+def chosen(store: Store, key, kind, judge, cell) -> tuple[Report, list[list[int]], tuple[int, int]]:
+    """What the settings mean: report, counts and cell (None: the commonest mistake). `UserError` for bad ones."""
+    if kind not in tuple(KINDS) or judge not in tuple(JUDGES):
+        raise UserError("Choose the digits and the judge from what is offered.")
+    report = chosen_report(store, key, kind)
+    table = counts(report, judge)
+    return report, table, matrix.default_cell(table) if cell is None else checked_cell(cell, len(table))
+
+
+def page(store: Store, key, kind, judge, hide, cell, number) -> tuple[str, str, str]:
+    """The matrix, the words about the chosen cell, and its samples."""
+    if not usable(store.reports()):
+        return (
+            markup.note("There is no report yet. Score a checkpoint: python -m app score mnist", "empty"),
+            "",
+            "",
+        )
+    _, table, cell = chosen(store, key, kind, judge, cell)
+    grid = matrix.matrix(table, cell, bool(hide), "CLIP" if judge == "clip" else "the classifier")
+    return grid, *opened_cell(store, key, kind, judge, cell, number)
+
+
+def opened_cell(store: Store, key, kind, judge, cell, number) -> tuple[str, str]:
+    """The words about one cell, and one page of its samples."""
+    report, table, cell = chosen(store, key, kind, judge, cell)
+    order = f"Worst first: what looks least like a {cell[0]} to this judge." if table[cell[0]][cell[1]] > 1 else ""
+    link = links.write(tab="confusion", a=key, cell=cell, judge=judge)
+    head = f'<h3 tabindex="-1">{markup.escape(about(report, judge, cell))}</h3>{markup.note(order)}'
+    number = number if type(number) is int else 0
+    return head + markup.link_button(link), thumbnails(report, judge, cell, number)
+
+
+def _share(n: int, whole: int) -> str:
+    return f"{n:,} of {whole:,} ({100 * n / whole:.1f} %)" if whole else "none were asked for"
+
+
+# ---------------------------------------------------------------- gradio
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    with gr.Row(elem_classes="controls"):
+        report = picker(store.reports(), "Report", scale=3, min_width=280)
+        judges = [(name, key) for key, name in JUDGES.items()]
+        judge = gr.Radio(judges, value="classifier", label="Judge", scale=2, min_width=220)
+        kinds = [(name, key) for key, name in KINDS.items()]
+        kind = gr.Radio(kinds, value="generated", label="Digits", scale=2, min_width=220)
+        hide = gr.Checkbox(label="Hide the diagonal", scale=1, min_width=170, elem_classes="lone")
+    cell, number = gr.State(None), gr.State(0)
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=1, min_width=320):
+            grid = clickable("", scripts.MATRIX, elem_id="confusion")
+        with gr.Column(scale=1, min_width=300):
+            words = clickable("", elem_id="cell-words")
+            found = clickable("", elem_id="cell-samples")
+
+    def select(event: gr.EventData, *settings):
+        cell = picked(event) or ()
+        return cell, 0, *opened_cell(store, *settings, cell, 0)
+
+    def turn(event: gr.EventData, *settings):
+        return picked(event), *opened_cell(store, *settings, picked(event))
+
+    tab = Tab(
+        [report, kind, judge, hide, cell, number],
+        [grid, words, found],
+        guarded(store, partial(page, store)),
+        partial(opened, store),
+    )
+    for control in (report, kind, judge, hide):
+        control.input(tab.show, tab.settings, tab.outputs, **QUIET)
+    grid.select(guarded(store, select), [report, kind, judge], [cell, number, words, found], **QUIET)
+    found.select(guarded(store, turn), [report, kind, judge, cell], [number, words, found], **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for."""
+    key = store.report_key(view.a) or first(store.reports())
+    known = key and view.cell and max(view.cell) < len(store.report(key).source.class_names)
+    cell = list(view.cell) if known else None
+    return [choose(store.reports(), key), "generated", view.judge or "classifier", False, cell, 0]

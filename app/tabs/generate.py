@@ -1,0 +1,234 @@
+"""Generate: draw digits, watch them form, and read what the judges make of each."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+from torch import Tensor
+
+from app import links, markup, scripts, sprites, stage
+from app.links import View
+from app.store import Store, usable
+from app.verdicts import verdicts
+from app.widgets import LANE, QUIET, Tab, choose, clickable, first, guarded, picker
+from app.words import JUDGES, plural
+from diffusion_core import noise
+from diffusion_core.config import SampleConfig, to_dict
+from diffusion_core.errors import UserError
+from diffusion_core.generate import stream
+from diffusion_core.samplers import SAMPLERS
+
+TITLE = "Generate"
+CLASSES = 10
+MAX_COUNT = 8  # of each digit
+MAX_STEPS = 100
+MAX_GUIDANCE = 5
+MAX_SEED = 2**53 - 1000  # a browser's numbers are whole up to 2^53
+DEADLINE = 120.0  # seconds one request may compute
+SAMPLER_NAMES = {
+    "dpmpp2m": "DPM-Solver++ (2M)",
+    "heun": "Heun, second order",
+    "euler": "Euler (DDIM)",
+    "ancestral": "Ancestral (DDPM)",
+}
+
+
+# ---------------------------------------------------------------- pure
+
+
+class Request(NamedTuple):
+    """What to draw: labels and seeds int64 [N], and how."""
+
+    labels: Tensor
+    seeds: Tensor
+    config: SampleConfig
+
+
+def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig) -> Request:
+    """The settings of the page, checked: whatever a browser sends ends here as numbers, or as a `UserError`."""
+    if not isinstance(digits, list | tuple) or not digits:
+        raise UserError("Choose at least one digit.")
+    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
+    config = replace(
+        recommended,
+        sampler=sampler[:40] if isinstance(sampler, str) else "",
+        steps=whole(steps, "Steps", 1, MAX_STEPS),
+        guidance=number(guidance, "Guidance", 0, MAX_GUIDANCE),
+    ).validate()
+    count = whole(count, "The number of each digit", 1, MAX_COUNT)
+    labels, seeds = noise.plan(count, whole(seed, "The seed", 0, MAX_SEED), CLASSES, tuple(wanted))
+    return Request(labels, seeds, config)
+
+
+def whole(value, name: str, low: int, high: int, text: bool = False) -> int:
+    """A whole number from `low` to `high`; with `text`, also one written in digits."""
+    if text and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    return int(number(value, name, low, high, "whole number"))
+
+
+def number(value, name: str, low: float, high: float, kind: str = "number") -> float:
+    """A finite number from `low` to `high`, and whole if `kind` says so."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    if not good or (kind == "whole number" and value != int(value)):
+        raise UserError(f"{name} must be a {kind} from {low:,} to {high:,}.")
+    return value
+
+
+def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Iterator[tuple[str, str]]:
+    """(stage, take-away) again and again: every step of the denoising, then the verdicts."""
+    checkpoint = store.checkpoint(key)
+    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample)
+    frames, start = [], time.monotonic()
+    for frame in stream(checkpoint, labels, seeds, config):
+        if time.monotonic() - start > DEADLINE:
+            raise UserError(
+                f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer digits or steps."
+            )
+        frames.append((frame.denoised, frame.noisy, frame.sigma))
+        if frame.i < frame.total:
+            text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
+            yield (
+                stage.running(labels, seeds, frame.denoised, frame.noisy, frame.i + 1, frame.total, text),
+                "",
+            )
+    images = frames[-1][1]
+    take = takeaway(key, labels, seeds, config, images, int(seed))
+    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), judging=True), take
+    for columns, problems in store.judge(images, labels):
+        told = "".join(markup.note(line, "problem") for line in problems)
+        more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
+        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more), told + take
+
+
+def takeaway(key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int) -> str:
+    """Downloads, the command that draws the same digits, and a link to this view."""
+    digits = tuple(labels.unique().tolist())
+    count = len(labels) // len(digits)
+    command = (
+        f"python -m app sample {key} --labels {','.join(map(str, digits))} --per-class {count} "
+        f"--sampler {config.sampler} --steps {config.steps} --guidance {config.guidance:g} "
+        f"--seed {seed} --out digits.npz"
+    )
+    columns = len(digits) if len(digits) > 1 else count
+    files = (
+        ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
+        ("npz", "digits.npz", sprites.npz(images, labels, seeds)),
+    )
+    buttons = "".join(
+        f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
+    )
+    link = links.write(tab="generate", a=key, digits=digits, n=count, seed=seed)
+    return (
+        f'<div class="take">{buttons}{markup.link_button(link)}</div>'
+        f"<p class='note'>The same digits from the command line:</p>{markup.copyable(command, 'Copy the command')}"
+    )
+
+
+def opening(store: Store, key, digits, count, seed, sampler, steps, guidance) -> tuple[str, str]:
+    """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
+    if not usable(store.checkpoints()):
+        return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
+    checkpoint = store.checkpoint(key)
+    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample)
+    for entry in store.reports():
+        if entry.problem or entry.key.split("/")[0] != key:
+            continue
+        report = store.report(entry.key)
+        if report.source.sha256 != checkpoint.meta.sha256 or report.source.sample != to_dict(config):
+            continue
+        rows = rows_of(report, labels, seeds)
+        if rows is not None:
+            images = report.images[rows]
+            said = verdicts(report.table.iloc[rows], labels.numpy())
+            frames = [(images, images, 0.0)]
+            told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
+            return stage.finished(labels, seeds, frames, said), told + takeaway(
+                key, labels, seeds, config, images, int(seed)
+            )
+    return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
+
+
+def rows_of(report, labels: Tensor, seeds: Tensor) -> np.ndarray | None:
+    """The rows of the report's table with these labels and seeds, in this order; None unless all are there."""
+    names = {name: i for i, name in enumerate(zip(report.table["label"], report.table["seed"], strict=True))}
+    rows = [names.get(name) for name in zip(labels.tolist(), seeds.tolist(), strict=True)]
+    return None if None in rows else np.array(rows)
+
+
+def recommended(store: Store, key) -> tuple[str, int, float]:
+    """Sampler, steps and guidance that a checkpoint recommends."""
+    config = store.meta(key).sample
+    return config.sampler, config.steps, config.guidance
+
+
+# ---------------------------------------------------------------- gradio
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    entries = store.checkpoints()
+    key = first(entries)
+    sampler_now, steps_now, guidance_now = recommended(store, key) if key else ("dpmpp2m", 10, 1.25)
+    everything = [str(d) for d in range(CLASSES)]
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=0, min_width=300, elem_classes="panel"):
+            digits = gr.CheckboxGroup(
+                everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True
+            )
+            count = gr.Slider(1, MAX_COUNT, value=1, step=1, label="How many of each")
+            with gr.Row(elem_classes="seed-row"):
+                seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
+                dice = gr.Button("Randomise", size="md", min_width=110, scale=0)
+            with gr.Row(elem_classes="go-row"):
+                go = gr.Button("Generate", variant="primary", elem_id="go")
+                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
+            checkpoint = picker(entries, "Checkpoint")
+            with gr.Accordion("Advanced", open=False):
+                names = [(SAMPLER_NAMES.get(name, name), name) for name in SAMPLERS]
+                sampler = gr.Dropdown(names, value=sampler_now, label="Sampler", filterable=False)
+                steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
+                guidance = gr.Slider(
+                    0,
+                    MAX_GUIDANCE,
+                    value=guidance_now,
+                    step=0.05,
+                    label="Guidance",
+                    info="1 = none, 0 = ignore the label",
+                )
+        with gr.Column(scale=1, min_width=320):
+            show = clickable("", scripts.STAGE, elem_id="stage")
+            take = clickable("", elem_id="take")
+
+    settings = [checkpoint, digits, count, seed, sampler, steps, guidance]
+    tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
+    checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
+    dice.click(None, None, seed, js=scripts.DICE, **QUIET)
+    busy = go.click(lambda: (gr.Button(visible=False), gr.Button(visible=True)), None, [go, stop], queue=False, **QUIET)
+    running = busy.then(guarded(store, partial(run, store)), settings, tab.outputs, **LANE, **QUIET)
+
+    def ready():
+        return gr.Button(visible=True), gr.Button(visible=False)
+
+    running.then(ready, None, [go, stop], queue=False, **QUIET)
+    running.failure(ready, None, [go, stop], queue=False, **QUIET)  # in this gradio, `then` skips a refused run
+    stopped = stop.click(ready, None, [go, stop], queue=False, cancels=[running], **QUIET)
+    stopped.then(None, js=scripts.STOPPED, **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for; what it does not say, or says wrongly, is as the checkpoint recommends."""
+    entries = store.checkpoints()
+    known = [e.key for e in entries if e.problem is None]
+    name = (view.a or "").split("/")[0]
+    key = name if name in known else first(entries)
+    digits = [str(d) for d in view.digits or () if d < CLASSES] or [str(d) for d in range(CLASSES)]
+    count = view.n if view.n and 1 <= view.n <= MAX_COUNT else 1
+    seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
+    settings = recommended(store, key) if key else ("dpmpp2m", 10, 1.25)
+    return [choose(entries, key), digits, count, seed, *settings]

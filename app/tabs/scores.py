@@ -1,0 +1,182 @@
+"""Scores: how well each digit is drawn, beside real digits under the same judges."""
+
+from functools import partial
+
+import gradio as gr
+
+from app import figures, links, markup, words
+from app.links import View
+from app.store import Store, usable
+from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
+from diffusion_core.errors import UserError
+from eval.metrics import Estimate, difference
+from eval.report import Report
+
+TITLE = "Scores"
+MAIN = {"classifier": "accuracy", "clip": "clip_probability"}  # what each judge's sentence is about
+
+
+# ---------------------------------------------------------------- pure
+
+
+def available(report: Report) -> list[str]:
+    """Metrics that this report has, in the order of `words.METRICS`."""
+    return [key for key in words.METRICS if key in report.metrics["overall"]]
+
+
+def headline(report: Report, metric: str) -> str:
+    """The overall number: "Classifier accuracy 97.9 % (95 % interval 96.8 to 98.6 %), n = 1,000; real 99.4 %"."""
+    entry, e = words.METRICS[metric], report.metrics["overall"][metric]
+    text = f"{entry.title} {words.show(e.value, entry.unit)}"
+    text += f" (95 % interval {words.show_interval(e, entry.unit)}, n = {e.n:,})"
+    real = report.reference.metrics["overall"].get(metric)
+    if real and report.source.kind != "real":
+        text += f"; real test digits reach {words.show(real.value, entry.unit)}"
+    return text + "."
+
+
+def hardest(report: Report, metric: str) -> str:
+    """Which digit falls furthest below its real digits, and by how much; or that none can be told from them.
+
+    Measured against real digits, because a judge that misreads real 5s may not accuse the model of bad 5s.
+    """
+    entry = words.METRICS[metric]
+    judge = "The classifier" if entry.judge == "classifier" else "CLIP"
+    per_class, real = report.metrics["per_class"], report.reference.metrics["per_class"]
+    if report.source.kind == "real":
+        digit = min((d for d in per_class if per_class[d][metric].n), key=lambda d: per_class[d][metric].value)
+        return f"{judge} finds real {digit}s hardest: {words.show(per_class[digit][metric].value, entry.unit)}."
+    gaps = {d: difference(e[metric], real[d][metric]) for d, e in per_class.items() if e[metric].n}
+    digit = max(gaps, key=lambda d: gaps[d].value)
+    ours, theirs = per_class[digit][metric], real[digit][metric]
+    size = (
+        f"{words.show(ours.value, entry.unit)} against {words.show(theirs.value, entry.unit)} for real {digit}s, "
+        f"{_points(gaps[digit], entry.unit)}"
+    )
+    if gaps[digit].low is None or gaps[digit].low <= 0:
+        return f"{judge} cannot tell any digit from real ones for certain; {digit} is lowest: {size}."
+    return f"{judge} finds {digit} hardest: {size}."
+
+
+def table(report: Report, metric: str) -> str:
+    """One row a digit: value, interval, real digits, n; the overall row first."""
+    entry, rows = words.METRICS[metric], []
+    groups = [("all", report.metrics["overall"], report.reference.metrics["overall"])]
+    reference = report.reference.metrics["per_class"]
+    groups += [(d, e, reference[d]) for d, e in sorted(report.metrics["per_class"].items())]
+    for name, ours, real in groups:
+        e, r = ours[metric], real[metric]
+        rows.append(
+            (
+                name,
+                words.show(e.value, entry.unit),
+                words.show_interval(e, entry.unit),
+                words.show(r.value, entry.unit),
+                f"{e.n:,}",
+            )
+        )
+    return markup.table(("digit", "score", "95 % interval", "real", "n"), rows, f"{entry.title} of each digit")
+
+
+def overview(report: Report) -> str:
+    """Every metric over all digits, beside real digits."""
+    rows = []
+    for key in available(report):
+        entry, e, real = (
+            words.METRICS[key],
+            report.metrics["overall"][key],
+            report.reference.metrics["overall"][key],
+        )
+        interval = words.show_interval(e, entry.unit)
+        rows.append(
+            (
+                entry.title,
+                words.show(e.value, entry.unit),
+                interval,
+                words.show(real.value, entry.unit),
+                f"{e.n:,}",
+            )
+        )
+    return markup.table(("over all digits", "score", "95 % interval", "real", "n"), rows, "All metrics over all digits")
+
+
+def page(store: Store, key: str | None, metric: str | None):
+    """What the tab shows: words above, figure, table beside it, words below. `UserError` for a bad choice."""
+    if not usable(store.reports()):
+        return (
+            markup.note("There is no report yet. Score a checkpoint: python -m app score mnist", "empty"),
+            None,
+            "",
+            "",
+        )
+    report = store.report(key)
+    if metric not in available(report):
+        raise UserError("This report has no such metric. Choose another one.")
+    entry = words.METRICS[metric]
+    above = f'<p class="lead">{headline(report, metric)}</p>' + "".join(
+        markup.note(hardest(report, metric if words.METRICS[metric].judge == judge else MAIN[judge]))
+        for judge in sorted(MAIN, key=lambda j: j != entry.judge)
+        if MAIN[judge] in available(report)
+    )
+    if entry.judge in report.tuned:
+        text = (
+            f"This checkpoint was tuned against {words.JUDGES[entry.judge]}: this score is no evidence of its quality."
+        )
+        above += markup.note(text, "problem")
+    reference = None if report.source.kind == "real" else report.reference.metrics["per_class"]
+    figure = figures.score_bars(report.metrics["per_class"], reference, metric)
+    below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot}")
+    below += overview(report) + provenance(report) + markup.link_button(links.write(tab="scores", a=key, metric=metric))
+    return above, figure, table(report, metric), below
+
+
+def provenance(report: Report) -> str:
+    """Where the numbers come from, in one line."""
+    source = report.source
+    parts = [f"source {source.id}", f"judges {', '.join(report.scorers)}", f"scored {report.created[:10]}"]
+    if report.revision:
+        parts.append(f"revision {report.revision}")
+    return f'<p class="provenance">{markup.escape(" · ".join(parts))}</p>'
+
+
+def _points(gap: Estimate, unit: str) -> str:
+    """ "6.2 points below (95 % interval 2.3 to 12.9)", from real minus ours."""
+    scale, suffix, digits = (100, " points", 1) if unit == "%" else (1, "", 3)
+    side = "below" if gap.value >= 0 else "above"
+    text = f"{scale * abs(gap.value):.{digits}f}{suffix} {side}"
+    if gap.low is None:
+        return text
+    low, high = sorted((gap.low, gap.high)) if gap.value >= 0 else sorted((-gap.low, -gap.high))
+    return words.minus(f"{text} (95 % interval {scale * low:.{digits}f} to {scale * high:.{digits}f})")
+
+
+# ---------------------------------------------------------------- gradio
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    with gr.Row(elem_classes="controls"):
+        report = picker(store.reports(), "Report", scale=3)
+        metrics = [(m.title, m.key) for m in words.METRICS.values()]
+        metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
+    above = still(elem_classes="words")
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=3, min_width=320):
+            figure = gr.Plot(show_label=False, container=False)
+        with gr.Column(scale=2, min_width=300):
+            numbers = still()
+    below = clickable("", elem_classes="words")
+    tab = Tab(
+        [report, metric],
+        [above, figure, numbers, below],
+        guarded(store, partial(page, store)),
+        partial(opened, store),
+    )
+    for control in tab.settings:
+        control.input(tab.show, tab.settings, tab.outputs, **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for."""
+    return [choose(store.reports(), store.report_key(view.a)), view.metric or "accuracy"]

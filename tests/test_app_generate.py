@@ -1,0 +1,148 @@
+"""Generate: what a browser may send, what is drawn, and what can be taken away."""
+
+import base64
+import io
+import re
+import shlex
+from html import unescape
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import stage
+from app.cli import build_parser
+from app.store import Store
+from app.tabs import generate
+from app.verdicts import Verdict
+from diffusion_core.config import SampleConfig
+from diffusion_core.errors import UserError
+from diffusion_core.generate import generate as draw
+from tests.pages import make_root
+
+GOOD = {"digits": ["5", "6"], "count": 2, "seed": 7, "sampler": "euler", "steps": 3, "guidance": 1.0}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
+
+
+def pixels(uri: str) -> np.ndarray:
+    """The picture in a data: URI, which must be a PNG."""
+    kind, _, data = uri.partition(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+def test_a_request_is_the_plan_of_the_command_line():
+    labels, seeds, config = generate.request(["6", "5"], 2, 7, "heun", 20.0, 1, SampleConfig(sigma_max=20))
+    assert labels.tolist() == [5, 6, 5, 6] and seeds.tolist() == [12, 13, 22, 23]
+    assert config == SampleConfig("heun", 20, 1, sigma_max=20) and type(config.steps) is int
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "complaint"),
+    [
+        (
+            "steps",
+            [0, -1, 101, 1e9, 2.5, "20", None, float("nan"), float("inf"), True, [], {}],
+            "Steps must be a whole",
+        ),
+        ("guidance", [-0.1, 5.1, float("nan"), float("inf"), 1e308, "1", None, True], "Guidance must be a number from"),
+        ("seed", [-1, 2**64, 2**53, 0.5, "abc", "3", None, float("nan"), [1]], "The seed must be a whole number"),
+        ("count", [0, 9, 1_000_000, 1.5, None, "2", False], "The number of each digit must be a whole"),
+        ("digits", [[], {}, None, "5", 5], "Choose at least one digit"),
+        ("digits", [["10"], ["-1"], [0.5], ["x"], [None], [[1]], ["5", "²"]], "A digit must be a whole number"),
+        ("sampler", ["../euler", "", None, 3, ["euler"], "x" * 10_000, "a\0b"], "There is no sampler"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(name, values, complaint):
+    for value in values:
+        with pytest.raises(UserError, match=complaint) as caught:
+            generate.request(**(GOOD | {name: value}), recommended=SampleConfig())
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 160, value
+
+
+def test_a_run_streams_every_step_and_ends_with_the_digits_of_the_command_line(store):
+    shown = list(generate.run(store, "mnist", *GOOD.values()))
+    running = [html for html, _ in shown if "<progress" in html]
+    assert [re.search(r"step (\d+) of (\d+)", html).groups() for html in running] == [
+        ("1", "3"),
+        ("2", "3"),
+        ("3", "3"),
+    ]
+    assert len({re.search(r'src="([^"]+)"', html).group(1) for html in running}) == 3, "the estimate must move"
+
+    last, take = shown[-1]
+    assert last.count('<li class="card') == 4 and last.count('class="scrub"') == 1
+    labels, seeds, config = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    expected = draw(store.checkpoint("mnist"), labels, seeds, config)
+    films = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', last)]  # 4 frames of 28 rows each
+    order = labels.argsort(stable=True)
+    for film, image in zip(films, expected[order], strict=True):
+        np.testing.assert_array_equal(film[-28:], image[0].numpy())
+
+    uri = re.search(r'download="digits.npz" href="data:application/octet-stream;base64,([^"]+)"', take).group(1)
+    with np.load(io.BytesIO(base64.b64decode(uri))) as file:
+        np.testing.assert_array_equal(file["images"], expected[:, 0].numpy())
+        assert file["labels"].tolist() == labels.tolist() and file["seeds"].tolist() == seeds.tolist()
+    picture = pixels(re.search(r'download="digits.png" href="([^"]+)"', take).group(1))
+    np.testing.assert_array_equal(picture[2:30, 32:60], expected[1, 0].numpy())  # second of the first row
+
+    command = unescape(re.search(r"<code>python -m app ([^<]+)</code>", take).group(1))
+    said = build_parser().parse_args(shlex.split(command))
+    assert (said.command, said.checkpoint, said.labels, said.per_class) == ("sample", "mnist", (5, 6), 2)
+    assert (said.seed, said.sampler, said.steps, said.guidance) == (7, "euler", 3, 1.0)
+
+
+def test_a_refused_run_computes_nothing(store):
+    with pytest.raises(UserError, match="no checkpoint"):
+        next(generate.run(store, "../mnist", *GOOD.values()))
+    with pytest.raises(UserError, match="Steps"):
+        next(generate.run(store, "mnist", *(GOOD | {"steps": 0}).values()))
+
+
+def test_a_run_ends_by_its_deadline(store, monkeypatch):
+    monkeypatch.setattr(generate, "DEADLINE", 0.0)
+    with pytest.raises(UserError, match="was stopped"):
+        list(generate.run(store, "mnist", *GOOD.values()))
+
+
+def test_the_page_opens_with_the_digits_that_generate_would_draw(store):
+    recommended = generate.recommended(store, "mnist")
+    html, take = generate.opening(store, "mnist", ["3", "5"], 2, 0, *recommended)
+    assert "Drawn earlier" in take and html.count('<li class="card') == 4
+    labels, seeds, config = generate.request(["3", "5"], 2, 0, *recommended, store.meta("mnist").sample)
+    expected = draw(store.checkpoint("mnist"), labels, seeds, config)
+    shown = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', html)]
+    for picture, image in zip(shown, expected[labels.argsort(stable=True)], strict=True):
+        np.testing.assert_array_equal(picture, image[0].numpy())
+    for other in ({"seed": 1_000}, {"steps": 3}, {"count": 8}):
+        settings = dict(zip(GOOD, (["3", "5"], 2, 0, *recommended), strict=True)) | other
+        assert "Press Generate" in generate.opening(store, "mnist", *settings.values())[0], other
+
+
+def test_an_empty_folder_says_what_to_do(tmp_path):
+    assert "python -m app train" in generate.opening(Store(tmp_path), None, *GOOD.values())[0]
+
+
+def test_verdicts_are_flagged_by_more_than_colour():
+    labels, seeds = torch.tensor([5, 5, 5]), torch.tensor([1, 2, 3])
+    image = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
+    right, wrong = Verdict("classifier", 5, 5, 0.9, 0.9), Verdict("classifier", 5, 6, 0.7, 0.2)
+    clip_right, clip_wrong = right._replace(judge="clip"), wrong._replace(judge="clip", judged=3)
+    rows = [[right, clip_right], [wrong, clip_right], [wrong, clip_wrong]]
+    fine, disputed, misread = stage.finished(labels, seeds, [(image, image, 0.0)], rows).split('<li class="card')[1:]
+    assert "flag" not in fine and fine.count("✓") == 2
+    assert "disputed" in disputed and "✗" in disputed and "Classifier misreads it as 6" in disputed
+    assert "misread<" in misread and misread.count("✗") == 2
+    assert stage.summary(rows) == "Classifier reads 1 of 3 as asked · CLIP reads 2 of 3 as asked"
+
+
+def test_long_films_are_thinned_and_keep_both_ends():
+    frames = list(range(101))
+    kept = stage._thin(frames, 8)
+    assert len(kept) == 8 and kept[0] == 0 and kept[-1] == 100 and kept == sorted(kept)
+    assert stage._thin(frames, 200) == frames

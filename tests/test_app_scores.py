@@ -1,0 +1,151 @@
+"""Scores and Compare: the figures and sentences say what the reports say."""
+
+import re
+
+import pytest
+
+from app import figures, words
+from app.store import Store
+from app.tabs import compare, scores
+from diffusion_core.errors import UserError
+from eval.compare import compare as compare_reports
+from eval.metrics import Estimate
+from tests.pages import PER_CLASS, make_root
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
+
+
+def report_of(store, name):
+    return store.report(store.report_key(name))
+
+
+def test_the_figure_shows_the_report(store):
+    report = report_of(store, "early")
+    for metric, entry in words.METRICS.items():
+        scale = 100 if entry.unit == "%" else 1
+        marks, ceiling = figures.score_bars(
+            report.metrics["per_class"], report.reference.metrics["per_class"], metric
+        ).data
+        for d in range(10):
+            e, real = (part.metrics["per_class"][str(d)][metric] for part in (report, report.reference))
+            assert marks.x[d] == str(d) and marks.y[d] == pytest.approx(scale * e.value)
+            assert marks.y[d] + marks.error_y.array[d] == pytest.approx(scale * e.high)
+            assert marks.y[d] - marks.error_y.arrayminus[d] == pytest.approx(scale * e.low)
+            assert ceiling.y[d] == pytest.approx(scale * real.value)
+
+
+def test_bars_start_at_zero_and_points_replace_them_where_the_axis_does_not():
+    def group(low, value):
+        return {str(d): {"accuracy": Estimate(value, low, 1.0, 100)} for d in range(10)}
+
+    wide = figures.score_bars(group(0.2, 0.5), None, "accuracy")
+    assert wide.data[0].type == "bar" and wide.layout.yaxis.range[0] == 0
+    close = figures.compare_bars(group(0.95, 0.98), group(0.96, 0.99), ("a", "b"), "accuracy")
+    assert [trace.type for trace in close.data] == ["scatter", "scatter"]
+    assert close.layout.yaxis.range[0] == 90 and "from 90" in close.layout.yaxis.title.text
+
+
+def test_digits_without_a_value_leave_a_gap():
+    group = {"0": {"accuracy": Estimate(None, None, None, 0)}, "1": {"accuracy": Estimate(0.5, None, None, 1)}}
+    marks = figures.score_bars(group, None, "accuracy").data[0]
+    assert marks.y == (None, 50.0) and marks.error_y.array == (0, 0)
+
+
+def test_the_hardest_digit_is_measured_against_real_ones(store):
+    text = scores.hardest(report_of(store, "early"), "accuracy")
+    assert text.startswith("The classifier finds 5 hardest") and "real 5s" in text and "points below" in text
+    assert scores.hardest(report_of(store, "early"), "clip_probability").startswith("CLIP finds 5 hardest")
+    calm = scores.hardest(report_of(store, "real"), "accuracy")
+    assert calm.startswith("The classifier finds real ")
+
+
+def test_a_gap_within_chance_accuses_nobody(store):
+    report = report_of(store, "mnist")
+    same = report.__class__(**(vars(report) | {"reference": report.summary}))
+    assert "cannot tell any digit from real ones" in scores.hardest(same, "accuracy")
+
+
+def test_the_tab_shows_numbers_with_intervals_and_n(store):
+    above, figure, table, below = scores.page(store, store.report_key("early"), "accuracy")
+    e = report_of(store, "early").metrics["overall"]["accuracy"]
+    assert words.show(e.value) in above and words.show_interval(e) in above and f"n = {10 * PER_CLASS}" in above
+    assert len(figure.data) == 2 and table.count("<tr>") == 12 and below.count("<tr>") == 7
+    assert "What it cannot say" in below
+    with pytest.raises(UserError, match="no such metric"):
+        scores.page(store, store.report_key("early"), "fid")
+
+
+def test_a_score_that_was_tuned_for_is_marked(store):
+    report = report_of(store, "mnist")
+    tuned = report.__class__(
+        **(vars(report) | {"source": report.source.__class__(**(vars(report.source) | {"rewards": ("clip",)}))})
+    )
+    stub = type("OneReport", (), {"reports": store.reports, "report": lambda self, key: tuned})()
+    assert "no evidence" in scores.page(stub, "any", "clip_margin")[0]
+    assert "no evidence" not in scores.page(stub, "any", "accuracy")[0]
+
+
+# ---------------------------------------------------------------- compare
+
+
+def test_the_better_checkpoint_is_named_with_its_interval(store):
+    a, b = store.report_key("early"), store.report_key("mnist")
+    verdict, figure, table, pairs = compare.page(store, a, b, "accuracy", "all", 0)
+    assert "mnist is better than early" in verdict and "pairs of the same label and seed" in verdict
+    assert len(figure.data) == 2 and table.count("<tr>") == 7
+    assert pairs.count('class="pair"') == compare.PAGE
+    row = compare_reports(store.report(a), store.report(b)).row("accuracy")
+    assert compare.difference(row, "%")[0] in table and compare.told_apart(row)[0] == "B"
+
+
+def test_pairs_share_label_and_seed_and_differing_ones_come_first(store):
+    a, b = report_of(store, "early"), report_of(store, "mnist")
+    found = compare.pairs(a, b, "all")
+    assert len(found) == 10 * PER_CLASS
+    differ = []
+    for i, j in found:
+        one, other = a.table.iloc[i], b.table.iloc[j]
+        assert (one["label"], one["seed"]) == (other["label"], other["seed"])
+        differ.append(one["classifier_label"] != other["classifier_label"])
+    assert sum(differ) > 2 and differ == sorted(differ, reverse=True)
+    fives = compare.pairs(a, b, "5")
+    assert len(fives) == PER_CLASS and all(a.table["label"][i] == 5 for i, _ in fives)
+
+
+def test_images_of_real_digits_are_not_paired_by_number(store):
+    html = compare.turned(store, store.report_key("real"), store.report_key("mnist"), "all", 0)
+    assert "need two checkpoints" in html
+    for digit in ("10", None, [], 5):
+        with pytest.raises(UserError, match="Choose one of the digits"):
+            compare.turned(store, store.report_key("early"), store.report_key("mnist"), digit, 0)
+
+
+def test_the_default_comparison_is_the_favourite_against_another_checkpoint(store):
+    from app.links import View
+
+    a, b, *_ = compare.opened(store, View())
+    assert (a["value"].split("/")[0], b["value"].split("/")[0]) == ("early", "mnist")
+    a, b, *_ = compare.opened(store, View(a="mnist"))
+    assert (a["value"].split("/")[0], b["value"].split("/")[0]) == ("mnist", "early")
+
+
+# ---------------------------------------------------------------- words
+
+
+def test_probabilities_are_never_rounded_to_certainty():
+    assert [words.probability(p) for p in (1.0, 0.9951, 0.99, 0.5, 0.004, 0.0)] == [
+        ">99 %", ">99 %", "99 %", "50 %", "<1 %", "<1 %",
+    ]  # fmt: skip
+
+
+def test_minus_signs_stay_out_of_names():
+    assert words.minus("mnist-2 p1-s0: -0.5 to (-1)") == "mnist-2 p1-s0: −0.5 to (−1)"
+
+
+def test_missing_values_read_as_a_dash():
+    nothing = Estimate(None, None, None, 0)
+    assert words.show(nothing.value) == words.show_interval(nothing) == "–"
+    assert not re.search("nan|None", words.show(float("nan")))

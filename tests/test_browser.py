@@ -1,0 +1,224 @@
+"""The page in a real browser: it draws, it answers, it fits a phone, and it asks nothing of the outside."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from diffusion_core.data import ROOT
+from tests.pages import PER_CLASS, make_root
+
+SERVE = """
+import sys; from pathlib import Path; from app.build import launch
+launch(port=int(sys.argv[1]), root=Path(sys.argv[2]))
+"""
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+START = 90  # seconds the server may take on a busy machine
+WAIT = 30_000  # milliseconds anything on the page may take
+READY = ".tabitem:visible :is(.card, .cell, .lead, .empty):visible"  # the content of a tab
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of a server over known checkpoints and reports; its log must stay free of tracebacks."""
+    folder = tmp_path_factory.mktemp("page")
+    root = make_root(folder / "checkpoints")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with open(folder / "log", "w+") as log:
+        command = [sys.executable, "-c", SERVE, str(port), str(root)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+        log.seek(0)
+        assert "Traceback" not in log.read()
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"no page within {START} s (exit code {process.poll()})")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium; install it: apt-get install chromium")
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """visit("?tab=…", width=1280) -> a page that is ready. Errors and requests to elsewhere fail the test."""
+    faults, contexts = [], []
+
+    def requested(request):
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            faults.append(f"request to {request.url[:200]}")
+
+    def open_page(query: str = "", width: int = 1280, height: int = 900):
+        context = browser.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(WAIT)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: m.type == "error" and faults.append(f"console: {m.text}"))
+        page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+        page.on("request", requested)
+        page.on("response", lambda r: r.status >= 400 and faults.append(f"{r.status} {r.url}"))
+        page.goto(f"{server}/{query}")
+        page.wait_for_selector(READY)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def cell(page, r: int, c: int):
+    return page.locator(f'.matrix .cell[data-r="{r}"][data-c="{c}"]')
+
+
+def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
+    page = visit("?tab=generate&digits=3,5,8&n=2")
+    expect(page.locator(".strip img")).to_have_js_property("naturalWidth", 44 * 28)
+    page.locator("#go").click()
+    page.locator("#stage progress").wait_for()
+    page.locator("#stage .scrub").wait_for()
+    expect(page.locator("#stage .summary")).to_contain_text("Classifier reads", timeout=WAIT)
+    expect(page.locator("#stage .card")).to_have_count(6)
+    assert page.locator("#stage .card .asked b").all_inner_texts() == ["3", "3", "5", "5", "8", "8"]
+    expect(page.locator("#stage .card .verdict:has-text('Classifier')")).to_have_count(6)
+    tile = page.locator("#stage .film.estimate").first
+    assert tile.evaluate("e => [e.naturalWidth, e.naturalHeight, getComputedStyle(e).imageRendering]") == [
+        28, 28 * 5, "pixelated",
+    ]  # fmt: skip
+    page.locator("#stage .scrub").fill("0")
+    expect(page.locator("#stage .level")).to_have_text("noise level 40.00")
+    page.get_by_role("button", name="Noisy image").click()
+    expect(page.locator("#stage .film.noisy").first).to_be_visible()
+    expect(tile).to_be_hidden()
+    assert "--labels 3,5,8 --per-class 2" in page.locator("#take code").inner_text()
+    expect(page.locator("#go")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_text("Download PNG sheet").click()
+    assert download.value.suggested_filename == "digits.png"
+
+
+def test_a_mistake_is_told_in_one_line_and_the_next_request_works(visit):
+    page = visit("?tab=generate&digits=1")
+    page.get_by_label("Seed").fill("-4")
+    page.locator("#go").click()
+    expect(page.locator(".toast-body")).to_contain_text("The seed must be a whole number from 0 to")
+    expect(page.locator("#go")).to_be_visible()
+    page.get_by_role("button", name="Randomise").click()
+    expect(page.get_by_label("Seed")).not_to_have_value("-4")
+    page.locator("#go").click()
+    page.locator("#stage .scrub").wait_for()
+
+
+def test_a_run_can_be_stopped(visit):
+    page = visit("?tab=generate&n=8")
+    page.get_by_role("button", name="Advanced").click()
+    steps = page.get_by_label("number input for Steps")
+    steps.fill("100")
+    steps.press("Tab")
+    page.locator("#go").click()
+    page.locator("#stage progress").wait_for()
+    page.locator("#stop").click()
+    expect(page.locator("#stage .level")).to_have_text("stopped")
+    expect(page.locator("#go")).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(page.locator("#stage .level")).to_have_text("stopped")
+
+
+def test_a_cell_opens_exactly_as_many_samples_as_its_number(visit):
+    page = visit("?tab=confusion&a=early")
+    cell(page, 2, 2).click()
+    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 2, read as 2")
+    cell(page, 5, 6).click()
+    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 5, read as 6 by the classifier")
+    number = int(cell(page, 5, 6).inner_text())
+    assert number > 3
+    expect(page.locator("#cell-samples .sample")).to_have_count(number)
+    expect(page.locator("#cell-words h3")).to_contain_text(f"{number} of {PER_CLASS}")
+    expect(page.locator("#cell-samples .verdict.wrong:has-text('Classifier 6')")).to_have_count(number)
+    pictures = page.locator("#cell-samples .sample img")
+    assert pictures.evaluate_all("all => all.every(i => i.naturalWidth === 28)")
+    page.locator('.chip[data-r="6"][data-c="5"]').click()
+    expect(page.locator("#cell-samples")).to_contain_text("no 6 was read as a 5")
+    expect(cell(page, 6, 5)).to_have_attribute("aria-pressed", "true")
+    page.get_by_label("Real").check()
+    expect(page.locator("#cell-words h3")).to_contain_text("of 958")
+
+
+def test_the_matrix_works_by_keyboard(visit):
+    page = visit("?tab=confusion&a=early&cell=5,6")
+    cell(page, 5, 6).focus()
+    for key, (r, c) in {"ArrowRight": (5, 7), "ArrowUp": (4, 7), "Home": (4, 0), "ArrowLeft": (4, 0)}.items():
+        page.keyboard.press(key)
+        expect(cell(page, r, c)).to_be_focused()
+    assert page.locator('.matrix .cell[tabindex="0"]').count() == 1
+    page.keyboard.press("Enter")
+    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 4, read as 0")
+    expect(cell(page, 4, 0)).to_be_focused()
+
+
+def test_a_link_opens_its_view_and_can_be_copied(visit):
+    page = visit("?tab=confusion&a=early&cell=5,6&judge=clip")
+    expect(page.get_by_role("tab", name="Confusion")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 5, read as 6 by CLIP")
+    expect(cell(page, 5, 6)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("CLIP", exact=True)).to_be_checked()
+    page.locator("#cell-words [data-link]").click()
+    expect(page.locator("#cell-words [data-link]")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert urlsplit(link).query.startswith("tab=confusion&a=early/") and link.endswith("&cell=5,6&judge=clip")
+
+
+def test_scores_and_compare_draw_their_figures(visit):
+    page = visit("?tab=scores&a=early&metric=clip_margin")
+    expect(page.locator(".js-plotly-plot .bars .point")).to_have_count(10)
+    expect(page.locator(".words").first).to_contain_text("CLIP finds 5 hardest")
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator(".words:visible").first).to_contain_text("mnist is better than early")
+    expect(page.locator(".js-plotly-plot:visible .bars .point")).to_have_count(20)
+    page.get_by_label("5", exact=True).last.check()
+    expect(page.locator("#pairs .pair")).to_have_count(PER_CLASS)
+    assert set(page.locator("#pairs .asked b").all_inner_texts()) == {"5"}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_a_phone(visit, theme):
+    page = visit(f"?__theme={theme}", width=390, height=844)
+    assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
+    for tab in ("Scores", "Confusion", "Compare", "Generate"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_selector(READY)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab

@@ -1,0 +1,202 @@
+"""The classifier judges: what their cards promise, what happens to damaged ones, how they are trained."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from diffusion_core.data import load
+from eval.cards import auc, calibration_error, measured, write
+from eval.errors import UserError
+from eval.judge import CHUNK, JUDGES, load_judge
+from eval.optimise import Clock, one_cycle
+from eval.train_classifier import RECIPES, train
+
+PART = slice(None, None, 5)  # every fifth test image: 2,000 of them
+
+
+@pytest.fixture(scope="module")
+def test_set():
+    return load("mnist", "test")
+
+
+@pytest.fixture(scope="module")
+def probabilities(test_set):
+    """The classifier's word on all 10,000 test digits."""
+    return load_judge("classifier").probabilities(test_set.images)
+
+
+def test_accuracy_of_the_classifier_on_real_test_digits(probabilities, test_set):
+    assert (probabilities[PART].argmax(1) == test_set.labels[PART]).float().mean() >= 0.99
+
+
+def test_accuracy_of_the_selector_on_real_test_digits(test_set):
+    judged = load_judge("selector").probabilities(test_set.images[PART]).argmax(1)
+    assert (judged == test_set.labels[PART]).float().mean() >= 0.985
+
+
+def test_the_card_tells_the_truth(probabilities, test_set):
+    found, told = measured(probabilities, test_set.labels), load_judge("classifier").card["test"]
+    assert found["confusion"] == told["confusion"]
+    assert found["accuracy"] == pytest.approx(told["accuracy"])
+    assert found["per_class"] == {key: pytest.approx(value) for key, value in told["per_class"].items()}
+    assert found["calibration_error"] == pytest.approx(told["calibration_error"], abs=1e-5)
+    assert told["accuracy"]["value"] >= 0.995
+    assert told["calibration_error"] < 0.01
+
+
+def test_the_judges_are_different():
+    first, second = load_judge("classifier").card, load_judge("selector").card
+    assert first["architecture"] != second["architecture"]
+    assert first["training"]["seed"] != second["training"]["seed"]
+    assert second["test"]["accuracy"]["value"] >= 0.993
+
+
+@pytest.mark.parametrize("name", ["classifier", "selector"])
+def test_results_do_not_depend_on_batch_or_order(name, test_set):
+    judge, images = load_judge(name), test_set.images[:128]
+    whole = judge.logits(images)
+    for size in (1, 7, 64):
+        parts = torch.cat([judge.logits(part) for part in images.split(size)])
+        torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(judge.logits(images[order]), whole[order], atol=1e-5, rtol=1e-5)
+
+
+def test_chunks_join_in_order(test_set):
+    judge, images = load_judge("classifier"), test_set.images[: CHUNK + 3]
+    last = judge.logits(images)[-3:]
+    torch.testing.assert_close(last, judge.logits(images[-3:]), atol=1e-5, rtol=1e-5)
+    assert not last.requires_grad
+
+
+def test_features_are_what_the_head_reads(test_set):
+    judge, images = load_judge("classifier"), test_set.images[:20]
+    features = judge.features(images)
+    assert features.shape == (20, 128)
+    torch.testing.assert_close(judge.net.head(features), judge.logits(images))
+    torch.testing.assert_close(judge.probabilities(images).sum(1), torch.ones(20))
+
+
+def test_the_network_is_differentiable(test_set):
+    judge = load_judge("classifier")
+    x = (test_set.images[:4].float() / 255).requires_grad_()
+    judge.net(x).logsumexp(1).sum().backward()
+    assert x.grad.abs().sum((1, 2, 3)).min() > 0
+    assert not any(p.requires_grad for p in judge.net.parameters())
+
+
+# ---------------------------------------------------------------- missing and damaged files
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the selector that a test may damage."""
+    return shutil.copytree(JUDGES / "selector", tmp_path / "selector")
+
+
+def one_line(error: pytest.ExceptionInfo, *parts: str) -> bool:
+    return "\n" not in str(error.value) and all(part in str(error.value) for part in parts)
+
+
+def test_a_folder_is_a_judge_too(copy):
+    assert load_judge(copy).id == load_judge("selector").id
+
+
+def test_one_flipped_bit_is_noticed(copy):
+    path = copy / "model.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(UserError) as error:
+        load_judge(copy)
+    assert one_line(error, str(path), "damaged")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "card.json"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(UserError) as error:
+        load_judge(copy)
+    assert one_line(error, str(copy / name), "missing")
+
+
+def test_a_damaged_card_is_named(copy):
+    (copy / "card.json").write_text("{")
+    with pytest.raises(UserError) as error:
+        load_judge(copy)
+    assert one_line(error, str(copy / "card.json"), "damaged")
+
+
+@pytest.mark.parametrize("change", [{"architecture": "NoSuchNet"}, {"architecture": "JudgeNet"}])
+def test_weights_of_another_network_are_refused(copy, change):
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps(card | change))
+    with pytest.raises(UserError) as error:
+        load_judge(copy)
+    assert one_line(error, str(copy))
+
+
+def test_an_unknown_judge():
+    with pytest.raises(UserError, match="missing"):
+        load_judge("nosuch")
+
+
+# ---------------------------------------------------------------- cards and training
+
+
+def test_measured_by_hand():
+    p = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.3, 0.7]])
+    card = measured(p, torch.tensor([0, 0, 0, 1]))
+    assert card["confusion"] == [[2, 1], [0, 1]]
+    assert card["accuracy"]["value"] == 0.75 and card["accuracy"]["n"] == 4
+    assert card["per_class"]["0"]["value"] == pytest.approx(2 / 3)
+    assert card["mean_confidence"] == pytest.approx(0.75)
+
+
+def test_calibration_error_by_hand():
+    confidence, right = torch.tensor([0.95, 0.95, 0.55, 0.55]), torch.tensor([True, True, True, False])
+    assert calibration_error(confidence, right, bins=10) == pytest.approx((2 * 0.05 + 2 * 0.05) / 4)
+
+
+def test_auc_by_hand():
+    assert auc(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 2.0])) == 1
+    assert auc(torch.tensor([1.0]), torch.tensor([1.0, 1.0])) == 0.5
+    assert auc(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0, 3.0])) == pytest.approx(2.5 / 6)
+
+
+def test_learning_rate_and_clock():
+    clock = Clock(per_epoch=10, epochs=2, minutes=1e9)
+    rates = []
+    while clock.progress < 1:
+        for rows in clock.batches(30, 3, torch.Generator()):
+            rates.append(one_cycle(clock.progress))
+            assert len(rows) == 3
+    assert clock.passes == 2 and len(rates) == 20
+    assert max(rates) == pytest.approx(1, abs=1e-6) and rates[2] == max(rates)
+    assert rates[-1] < 0.02 and all(a > b for a, b in zip(rates[2:], rates[3:], strict=False))
+    assert Clock(10, 2, minutes=1e-9).progress == 1
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_training_learns_repeats_and_is_read_back(name, tmp_path):
+    data = load("mnist", "train")
+    recipe = replace(RECIPES[name], epochs=2)
+
+    def run():
+        return train(recipe, data.images[:1000], data.labels[:1000], 60.0, lambda net: None)
+
+    (net, passes), (again, _) = run(), run()
+    assert passes == 2
+    for a, b in zip(net.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=0.01, rtol=0)  # bfloat16 sums may differ in their last bits
+    before, after = type(net)().eval(), net
+    x, labels = data.images[1000:1500].float() / 255, data.labels[1000:1500]
+    with torch.no_grad():
+        assert F.cross_entropy(after(x), labels) < 0.98 * F.cross_entropy(before(x), labels)
+    card = {"name": name, "architecture": recipe.architecture, "class_names": list("0123456789")}
+    write(tmp_path, "model.safetensors", net, card)
+    torch.testing.assert_close(load_judge(tmp_path).net(x[:10]), net(x[:10]))
