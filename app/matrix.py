@@ -6,7 +6,7 @@ from math import log1p
 
 Counts = Sequence[Sequence[int]]  # rows = digit asked for, columns = digit judged
 PAIRS = ((5, 6), (6, 5))  # always one click away
-DEEP = 0.6  # shades above this need light text
+DEEP = 0.87  # shades above this need white text, below it black (contrast 4.5 on the light page)
 
 
 def mistakes(counts: Counts, most: int = 4) -> list[tuple[int, int, int]]:

@@ -75,17 +75,21 @@ element.addEventListener('click', (event) => {
   apply();
 });
 element.addEventListener('input', (event) => { if (event.target.matches('.scrub')) wind(event.target); });
-watch('value', () => { element.style.removeProperty('--frame'); apply(); });
+const halt = () => {
+  const section = element.querySelector('.stage:has(progress)');
+  if (!section || section.dataset.run !== element.dataset.halted) return;
+  section.querySelector('.level').textContent = 'stopped';
+  section.querySelector('progress').remove();
+};
+element.addEventListener('halt', (event) => { element.dataset.halted = event.target.dataset.run; halt(); });
+watch('value', () => { element.style.removeProperty('--frame'); apply(); halt(); });
 """
     + COPY
 )
 
 DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
 
-# After a stop: the frame that is shown stays, and says that it is not the last.
-STOPPED = """() => {
-  const level = document.querySelector('#stage .level');
-  if (level) level.textContent = 'stopped';
-  document.querySelector('#stage progress')?.remove();
-  return [];
-}"""
+# Frames of a stopped run may still be on their way: the stage remembers which run it was.
+STOP = (
+    "() => { document.querySelector('#stage .stage')?.dispatchEvent(new Event('halt', {bubbles: true})); return []; }"
+)

@@ -8,20 +8,21 @@ from torch import Tensor
 from app import markup, sprites
 from app.verdicts import Verdict
 from app.words import JUDGES
+from diffusion_core.generate import Frame
 
 MAX_TILES = 400  # tiles that the film of a finished run may hold; longer films lose frames, never the last
 SMALL = 20  # above this many digits the tiles are smaller
 
 
-def running(labels: Tensor, seeds: Tensor, estimate: Tensor, noisy: Tensor, done: int, total: int, text: str) -> str:
-    """Labels, seeds int [N] and one frame, both images uint8 [N, C, H, W]; `done` of `total` steps."""
+def running(labels: Tensor, seeds: Tensor, frame: Frame, text: str, run: str) -> str:
+    """Labels and seeds int [N], and one frame of their images; `run` tells this run from others."""
     bar = (
-        f'<progress max="{total}" value="{done}" aria-label="Denoising"></progress>'
-        f'<output class="level">{escape(text)}</output>'
+        f'<progress max="{frame.total}" value="{frame.i + 1}" aria-label="Denoising"></progress>'
+        f'<output class="level" aria-live="off">{escape(text)}</output>'
     )
-    tiles = _tiles(labels, seeds, [estimate], [noisy])
+    tiles = _tiles(labels, seeds, [frame.denoised], [frame.noisy])
     cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), (), True) for i in _order(labels)]
-    return _stage(_views() + bar, cards, 1, "")
+    return _stage(_views() + bar, cards, 1, "", run)
 
 
 def finished(
@@ -103,14 +104,15 @@ def _scrubber(sigmas: Sequence[float]) -> str:
     return (
         f'<input type="range" class="scrub" min="0" max="{last}" value="{last}" data-levels="{levels}" '
         'aria-label="Wind the denoising back and forth">'
-        f'<output class="level">finished</output>'
+        f'<output class="level" aria-live="off">finished</output>'
     )
 
 
-def _stage(bar: str, cards: Sequence[str], frames: int, text: str) -> str:
+def _stage(bar: str, cards: Sequence[str], frames: int, text: str, run: str = "") -> str:
     size = " small" if len(cards) > SMALL else ""
     head = f'<div class="bar">{bar}</div>' if bar else ""
     return (
-        f'<section class="stage{size}" style="--frames:{frames};--last:{frames - 1}" aria-label="Generated digits">'
-        f'{head}<p class="summary">{escape(text)}</p><ul class="cards">{"".join(cards)}</ul></section>'
+        f'<section class="stage{size}" data-run="{run}" style="--frames:{frames};--last:{frames - 1}" '
+        f'aria-label="Generated digits">'
+        f'{head}<p class="summary" role="status">{escape(text)}</p><ul class="cards">{"".join(cards)}</ul></section>'
     )

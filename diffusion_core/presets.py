@@ -13,7 +13,8 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    "mnist": Preset(NetworkConfig(), TrainConfig(), SampleConfig()),
+    # 645,120 images: 99.35 % right, FD 1.6 times its floor, recall .910 (selector, n = 2,000; docs/sampling.md)
+    "mnist": Preset(NetworkConfig(), TrainConfig(), SampleConfig(guidance=1.35)),
 }
 
 

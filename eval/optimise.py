@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class Clock:
     """Progress from 0 to 1 over `epochs` passes, or over `minutes` where those run out first.
 
-    Everything but `minutes` is deterministic: a run that is not cut short can be repeated.
+    All but `minutes` is drawn from seeds: a run that is not cut short repeats up to the rounding of
+    bfloat16 sums (which may differ from run to run, so retrained weights are equal in kind, not in bits).
     """
 
     def __init__(self, per_epoch: int, epochs: float, minutes: float):

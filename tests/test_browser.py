@@ -160,13 +160,13 @@ def test_a_run_can_be_stopped(visit):
 def test_a_cell_opens_exactly_as_many_samples_as_its_number(visit):
     page = visit("?tab=confusion&a=early")
     cell(page, 2, 2).click()
-    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 2, read as 2")
+    expect(page.locator("#cell-words h2")).to_contain_text("Asked for 2, read as 2")
     cell(page, 5, 6).click()
-    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 5, read as 6 by the classifier")
+    expect(page.locator("#cell-words h2")).to_contain_text("Asked for 5, read as 6 by the classifier")
     number = int(cell(page, 5, 6).inner_text())
     assert number > 3
     expect(page.locator("#cell-samples .sample")).to_have_count(number)
-    expect(page.locator("#cell-words h3")).to_contain_text(f"{number} of {PER_CLASS}")
+    expect(page.locator("#cell-words h2")).to_contain_text(f"{number} of {PER_CLASS}")
     expect(page.locator("#cell-samples .verdict.wrong:has-text('Classifier 6')")).to_have_count(number)
     pictures = page.locator("#cell-samples .sample img")
     assert pictures.evaluate_all("all => all.every(i => i.naturalWidth === 28)")
@@ -174,7 +174,7 @@ def test_a_cell_opens_exactly_as_many_samples_as_its_number(visit):
     expect(page.locator("#cell-samples")).to_contain_text("no 6 was read as a 5")
     expect(cell(page, 6, 5)).to_have_attribute("aria-pressed", "true")
     page.get_by_label("Real").check()
-    expect(page.locator("#cell-words h3")).to_contain_text("of 958")
+    expect(page.locator("#cell-words h2")).to_contain_text("of 958")
 
 
 def test_the_matrix_works_by_keyboard(visit):
@@ -185,14 +185,14 @@ def test_the_matrix_works_by_keyboard(visit):
         expect(cell(page, r, c)).to_be_focused()
     assert page.locator('.matrix .cell[tabindex="0"]').count() == 1
     page.keyboard.press("Enter")
-    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 4, read as 0")
+    expect(page.locator("#cell-words h2")).to_contain_text("Asked for 4, read as 0")
     expect(cell(page, 4, 0)).to_be_focused()
 
 
 def test_a_link_opens_its_view_and_can_be_copied(visit):
     page = visit("?tab=confusion&a=early&cell=5,6&judge=clip")
     expect(page.get_by_role("tab", name="Confusion")).to_have_attribute("aria-selected", "true")
-    expect(page.locator("#cell-words h3")).to_contain_text("Asked for 5, read as 6 by CLIP")
+    expect(page.locator("#cell-words h2")).to_contain_text("Asked for 5, read as 6 by CLIP")
     expect(cell(page, 5, 6)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_label("CLIP", exact=True)).to_be_checked()
     page.locator("#cell-words [data-link]").click()
@@ -211,6 +211,10 @@ def test_scores_and_compare_draw_their_figures(visit):
     page.get_by_label("5", exact=True).last.check()
     expect(page.locator("#pairs .pair")).to_have_count(PER_CLASS)
     assert set(page.locator("#pairs .asked b").all_inner_texts()) == {"5"}
+    page.get_by_label("All", exact=True).last.check()
+    expect(page.locator("#pairs .pager")).to_contain_text("page 1 of 9")
+    page.get_by_role("button", name="More").click()
+    expect(page.locator("#pairs .pager")).to_contain_text("page 2 of 9")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 import numpy as np
 
-from app import figures, links, markup, sprites, words
+from app import figures, links, markup, scripts, sprites, words
 from app.links import View
 from app.store import REAL, Store, usable
 from app.tabs.scores import available
@@ -109,8 +109,8 @@ def _half(report: Report, rows: list[int], side: str) -> list[str]:
 
 def page(store: Store, key_a, key_b, metric, digit, number):
     """What the tab shows: verdict, figure, numbers, pairs. `UserError` for a bad choice."""
-    if not usable(store.reports()):
-        return markup.note("Two reports are needed: python -m app score mnist", "empty"), None, "", ""
+    if not key_a or not key_b:
+        return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", ""
     a, b = store.report(key_a), store.report(key_b)
     comparison = compare(a, b)
     keys = [key for key in available(a) if key in available(b)]
@@ -161,7 +161,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=6, min_width=320):
             below = clickable("")
     digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side; different readings first")
-    found = clickable("", elem_id="pairs")
+    found = clickable("", scripts.PAGER, elem_id="pairs")
     number = gr.State(0)
 
     def turn(event: gr.EventData, key_a, key_b, which):

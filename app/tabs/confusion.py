@@ -115,7 +115,7 @@ def opened_cell(store: Store, key, kind, judge, cell, number) -> tuple[str, str]
     report, table, cell = chosen(store, key, kind, judge, cell)
     order = f"Worst first: what looks least like a {cell[0]} to this judge." if table[cell[0]][cell[1]] > 1 else ""
     link = links.write(tab="confusion", a=key, cell=cell, judge=judge)
-    head = f'<h3 tabindex="-1">{markup.escape(about(report, judge, cell))}</h3>{markup.note(order)}'
+    head = f'<h2>{markup.escape(about(report, judge, cell))}</h2>{markup.note(order)}'
     number = number if type(number) is int else 0
     return head + markup.link_button(link), thumbnails(report, judge, cell, number)
 
@@ -142,7 +142,7 @@ def build(store: Store) -> Tab:
             grid = clickable("", scripts.MATRIX, elem_id="confusion")
         with gr.Column(scale=1, min_width=300):
             words = clickable("", elem_id="cell-words")
-            found = clickable("", elem_id="cell-samples")
+            found = clickable("", scripts.PAGER, elem_id="cell-samples")
 
     def select(event: gr.EventData, *settings):
         cell = picked(event) or ()

@@ -92,10 +92,7 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Ite
         frames.append((frame.denoised, frame.noisy, frame.sigma))
         if frame.i < frame.total:
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
-            yield (
-                stage.running(labels, seeds, frame.denoised, frame.noisy, frame.i + 1, frame.total, text),
-                "",
-            )
+            yield stage.running(labels, seeds, frame, text, run=f"{start:.6f}"), ""
     images = frames[-1][1]
     take = takeaway(key, labels, seeds, config, images, int(seed))
     yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), judging=True), take
@@ -216,8 +213,7 @@ def build(store: Store) -> Tab:
 
     running.then(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(ready, None, [go, stop], queue=False, **QUIET)  # in this gradio, `then` skips a refused run
-    stopped = stop.click(ready, None, [go, stop], queue=False, cancels=[running], **QUIET)
-    stopped.then(None, js=scripts.STOPPED, **QUIET)
+    stop.click(ready, None, [go, stop], queue=False, cancels=[running], js=scripts.STOP, **QUIET)
     return tab
 
 

@@ -1,0 +1,52 @@
+"""The page over what this repository ships: all of it is whole, and every tab has something to show."""
+
+import pytest
+
+from app.build import CHECKPOINTS
+from app.links import View
+from app.store import REAL, Store
+from app.tabs import compare, confusion, generate, scores
+
+
+@pytest.fixture(scope="module")
+def store():
+    store = Store(CHECKPOINTS)
+    owners = {entry.key.split("/")[0] for entry in store.reports()} - {REAL}
+    if not owners:
+        pytest.skip("no report of a checkpoint under checkpoints/ yet")
+    return store
+
+
+def settings(store, tab) -> list:
+    """The values that a tab opens with."""
+    return [value["value"] if isinstance(value, dict) else value for value in tab.opened(store, View())]
+
+
+def test_nothing_shipped_is_damaged(store):
+    assert [entry for entry in store.checkpoints() + store.reports() if entry.problem] == []
+    assert REAL in {entry.key.split("/")[0] for entry in store.reports()}
+
+
+def test_the_page_opens_with_shipped_digits(store):
+    html, take = generate.opening(store, *settings(store, generate))
+    assert html.count('<li class="card') == 10 and "Drawn earlier with these very settings" in take
+
+
+def test_every_tab_has_something_to_show(store):
+    assert len(scores.page(store, *settings(store, scores))[1].data) == 2
+    key, *_ = settings(store, confusion)
+    table = store.report(key).confusion
+    grid, words, found = confusion.page(store, *settings(store, confusion))
+    assert grid.count('class="cell ') == 100 and "Asked for" in words
+    assert found.count('<li class="sample') == max(
+        n for r, row in enumerate(table) for c, n in enumerate(row) if r != c
+    )
+    verdict, _, _, pairs = compare.page(store, *settings(store, compare))
+    assert "mnist" in verdict and '<li class="pair">' in pairs
+
+
+def test_real_digits_are_behind_the_switch(store):
+    key, *_ = settings(store, confusion)
+    found = confusion.page(store, key, "real", "classifier", False, [5, 6], 0)[2]
+    real = store.report(store.report_key(REAL)).confusion[5][6]
+    assert found.count('<li class="sample') == real
