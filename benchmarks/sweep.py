@@ -35,22 +35,12 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=200)
     parser.add_argument("--samplers", default="dpmpp2m")
     parser.add_argument("--steps", default="10")
-    parser.add_argument("--guidance", default="1,1.25,1.5")
+    parser.add_argument("--guidance", default="1,1.15,1.3,1.35,1.45")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
     model = checkpoints.load(arguments.checkpoint)
-    judge = load_judge("selector")
-    train = RealSource("train").data
-    everything = judge.features(train.images)
-    real = everything[torch.randperm(len(everything), generator=torch.Generator().manual_seed(0))[:REFERENCE]]
-
-    def measure(images, labels) -> dict:
-        features = judge.features(images)
-        accuracy = (judge.logits(images).argmax(1) == labels).double().mean()
-        shape = precision_recall_density_coverage(real, features)
-        return {"n": len(images), "accuracy": float(accuracy), "fd": frechet_distance(everything, features), **shape}
-
+    measure = Ruler("selector").measure
     labels, seeds = plan(arguments.per_class, SEED, model.meta.network.classes)
     test = RealSource("test")
     rows = [
@@ -69,6 +59,24 @@ def main() -> None:
         rows.append({"setting": f"{sampler} {steps} steps, guidance {guidance}", **measure(images, labels)})
         show(rows[-1], f"{len(images) / seconds:.0f} images/s")
         write(arguments.out, rows)
+
+
+class Ruler:
+    """Accuracy, and distances to the training digits, in the features of one judge."""
+
+    def __init__(self, judge: str):
+        self.judge = load_judge(judge)
+        self.train = self.judge.features(RealSource("train").data.images)
+        some = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))[:REFERENCE]
+        self.neighbours = self.train[some]
+
+    def measure(self, images, labels) -> dict:
+        """uint8 [N, C, H, W] and int [N] -> n, accuracy, fd, precision, recall, density, coverage."""
+        features = self.judge.features(images)
+        accuracy = (self.judge.logits(images).argmax(1) == labels).double().mean()
+        shape = precision_recall_density_coverage(self.neighbours, features)
+        fd = frechet_distance(self.train, features)
+        return {"n": len(images), "accuracy": float(accuracy), "fd": fd, **shape}
 
 
 def show(row: dict, more: str = "") -> None:

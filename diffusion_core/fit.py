@@ -133,7 +133,7 @@ def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None,
     """
     if (minutes is None) == (images is None):
         raise UserError("Give either --minutes or --images.")
-    if (minutes or images) <= 0 or (minutes is not None and not minutes < float("inf")):
+    if not 0 < (images if minutes is None else minutes) < float("inf"):
         raise UserError("Training time or images must be more than 0.")
     _check_folder(folder, must_resume)
     with _locked(folder), _signals() as stop:

@@ -103,5 +103,5 @@ def _check(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: Sample
     classes = checkpoint.meta.network.classes
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise UserError(f"Labels must be from 0 to {classes - 1}.")
-    if int(seeds.min()) < 0:
+    if not 0 <= int(seeds.min()) <= int(seeds.max()) <= MAX_SEED:
         raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")

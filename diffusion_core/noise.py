@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffusion_core.errors import UserError
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**32 - 1  # torch's CPU generator (mt19937) ignores higher bits: 2^32 would be seed 0 again
 
 
 def plan(per_class: int, seed: int, classes: int, labels: tuple[int, ...] | None = None) -> tuple[Tensor, Tensor]:
@@ -29,7 +29,7 @@ def plan(per_class: int, seed: int, classes: int, labels: tuple[int, ...] | None
     if per_class < 1:
         raise UserError(f"The count per class must be at least 1, not {per_class}.")
     if not 0 <= seed <= MAX_SEED - per_class * classes:
-        raise UserError(f"The seed must be between 0 and {MAX_SEED - per_class * classes}, not {seed}.")
+        raise UserError(f"The seed must be from 0 to {max(0, MAX_SEED - per_class * classes)}, not {seed}.")
     row = torch.tensor(chosen)
     start = seed + classes * torch.arange(per_class)
     return row.repeat(per_class), (start[:, None] + row).flatten()

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -125,5 +126,5 @@ def batch_indices(step: int, batch: int, size: int, seed: int) -> Tensor:
 
 
 def _mix(seed: int, purpose: int, count: int) -> int:
-    """One generator seed for each (seed, purpose, count)."""
-    return (seed * 4 + purpose) * 2**40 + count
+    """One generator seed for each (seed, purpose, count), 32 bits: torch's generator ignores higher ones."""
+    return int(np.random.SeedSequence((seed, purpose, count)).generate_state(1)[0])

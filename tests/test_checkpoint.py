@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import struct
+from dataclasses import replace
 
 import pytest
 import torch
@@ -35,10 +36,12 @@ SAVE_CALLS = 2 * 3 + 2 * 2  # two files written (fsync, replace, fsync), two ren
 def test_sigkill_at_every_system_call_leaves_a_whole_checkpoint(tmp_path, at, first):
     folder = tmp_path / "one"
     old = None if first else save_tiny(folder, seed=0, images_seen=1)
+    new = random_denoiser(seed=1)  # before the fork: torch's threads do not live on in a child
+    meta = replace(save_tiny(tmp_path / "other"), images_seen=2)
     child = os.fork()
     if child == 0:
         die_at(at)
-        save_tiny(folder, seed=1, images_seen=2)
+        checkpoints.save(folder, new, meta)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     try:

@@ -98,7 +98,7 @@ def test_forward_process():
 
 @pytest.mark.parametrize(
     ("labels", "seeds"),
-    [([], []), ([10], [0]), ([-1], [0]), ([1, 2], [0]), ([1], [-1])],
+    [([], []), ([10], [0]), ([-1], [0]), ([1, 2], [0]), ([1], [-1]), ([1], [2**32])],
 )
 def test_bad_requests_are_refused(tiny, labels, seeds):
     with pytest.raises(UserError):

@@ -38,6 +38,12 @@ def test_bad_plans_are_refused(arguments, words):
         plan(*arguments)
 
 
+def test_the_largest_seed_is_its_own():
+    """torch's generator takes seeds modulo 2^32, so none beyond may be offered."""
+    x = Noise(torch.tensor([0, MAX_SEED, MAX_SEED + 1])).normal(4)
+    assert not torch.equal(x[0], x[1]) and torch.equal(x[0], x[2])
+
+
 def test_a_row_depends_only_on_its_seed_and_its_turn():
     together, alone = Noise(torch.tensor([4, 9, 2])), Noise(torch.tensor([9]))
     for _ in range(2):

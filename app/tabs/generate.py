@@ -27,7 +27,7 @@ CLASSES = 10
 MAX_COUNT = 8  # of each digit
 MAX_STEPS = 100
 MAX_GUIDANCE = 5
-MAX_SEED = 2**53 - 1000  # a browser's numbers are whole up to 2^53
+MAX_SEED = noise.MAX_SEED - 1000  # so that every digit of a large request still has its own
 DEADLINE = 120.0  # seconds one request may compute
 SAMPLER_NAMES = {
     "dpmpp2m": "DPM-Solver++ (2M)",
@@ -198,8 +198,9 @@ def build(store: Store) -> Tab:
                     info="1 = none, 0 = ignore the label",
                 )
         with gr.Column(scale=1, min_width=320):
-            show = clickable("", scripts.STAGE, elem_id="stage")
-            take = clickable("", elem_id="take")
+            there, with_it = first_sight(store)
+            show = clickable(there, scripts.STAGE, elem_id="stage")
+            take = clickable(with_it, elem_id="take")
 
     settings = [checkpoint, digits, count, seed, sampler, steps, guidance]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
@@ -215,6 +216,15 @@ def build(store: Store) -> Tab:
     running.failure(ready, None, [go, stop], queue=False, **QUIET)  # in this gradio, `then` skips a refused run
     stop.click(ready, None, [go, stop], queue=False, cancels=[running], js=scripts.STOP, **QUIET)
     return tab
+
+
+def first_sight(store: Store) -> tuple[str, str]:
+    """What the page holds when it arrives, before any request: without it the stage would be empty for a moment."""
+    try:
+        settings = [v["value"] if isinstance(v, dict) else v for v in opened(store, View())]
+        return opening(store, *settings)
+    except UserError:
+        return "", ""  # the same error is told when the page asks
 
 
 def opened(store: Store, view: View) -> list:
