@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 HOST ?= 127.0.0.1
 PORT ?= 7860
 
-.PHONY: setup demo test lint train reproduce screenshot
+.PHONY: setup demo test lint train reproduce
 
 setup: .venv/ready
 

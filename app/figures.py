@@ -67,7 +67,7 @@ def _marks(per_class: PerClass, entry: Metric, name: str, colour: str, floor: fl
         "hovertemplate": "%{hovertext}<extra>" + name + "</extra>",
     }
     if floor:
-        return go.Scatter(mode="markers", marker={"color": colour, "size": 11}, **common)
+        return go.Scatter(mode="markers", marker={"color": colour, "size": 11}, cliponaxis=False, **common)
     return go.Bar(marker={"color": colour, "line": {"width": 0}}, **common)
 
 

@@ -69,6 +69,6 @@ def _shortcuts(counts: Counts) -> str:
 
 
 def _legend(top: int) -> str:
-    ticks = [n for n in (1, 10, 100, 1000) if n < top] + [top]
+    ticks = [n for n in (1, 10, 100, 1000) if n <= top / 3] + [top]
     marks = "".join(f'<span style="--t:{log1p(n) / log1p(top):.3f}">{n:,}</span>' for n in ticks)
     return f'<div class="legend" aria-hidden="true"><i></i><div>{marks}</div><small>digits, log scale</small></div>'

@@ -115,7 +115,7 @@ def opened_cell(store: Store, key, kind, judge, cell, number) -> tuple[str, str]
     report, table, cell = chosen(store, key, kind, judge, cell)
     order = f"Worst first: what looks least like a {cell[0]} to this judge." if table[cell[0]][cell[1]] > 1 else ""
     link = links.write(tab="confusion", a=key, cell=cell, judge=judge)
-    head = f'<h2>{markup.escape(about(report, judge, cell))}</h2>{markup.note(order)}'
+    head = f"<h2>{markup.escape(about(report, judge, cell))}</h2>{markup.note(order)}"
     number = number if type(number) is int else 0
     return head + markup.link_button(link), thumbnails(report, judge, cell, number)
 
@@ -132,10 +132,10 @@ def build(store: Store) -> Tab:
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3, min_width=280)
         judges = [(name, key) for key, name in JUDGES.items()]
-        judge = gr.Radio(judges, value="classifier", label="Judge", scale=2, min_width=220)
+        judge = gr.Radio(judges, value="classifier", label="Judge", scale=1, min_width=220)
         kinds = [(name, key) for key, name in KINDS.items()]
-        kind = gr.Radio(kinds, value="generated", label="Digits", scale=2, min_width=220)
-        hide = gr.Checkbox(label="Hide the diagonal", scale=1, min_width=170, elem_classes="lone")
+        kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=220)
+        hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=200, elem_classes="lone")
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):

@@ -13,6 +13,7 @@ from eval.metrics import Estimate, difference
 from eval.report import Report
 
 TITLE = "Scores"
+TEN_GAPS = "Each interval is for one digit alone: the largest of ten gaps looks larger than it is."
 MAIN = {"classifier": "accuracy", "clip": "clip_probability"}  # what each judge's sentence is about
 
 
@@ -54,7 +55,7 @@ def hardest(report: Report, metric: str) -> str:
         f"{_points(gaps[digit], entry.unit)}"
     )
     if gaps[digit].low is None or gaps[digit].low <= 0:
-        return f"{judge} cannot tell any digit from real ones for certain; {digit} is lowest: {size}."
+        return f"{judge} cannot tell any digit from real ones for certain; {digit} is furthest below: {size}."
     return f"{judge} finds {digit} hardest: {size}."
 
 
@@ -125,7 +126,7 @@ def page(store: Store, key: str | None, metric: str | None):
         above += markup.note(text, "problem")
     reference = None if report.source.kind == "real" else report.reference.metrics["per_class"]
     figure = figures.score_bars(report.metrics["per_class"], reference, metric)
-    below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot}")
+    below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot} {TEN_GAPS}")
     below += overview(report) + provenance(report) + markup.link_button(links.write(tab="scores", a=key, metric=metric))
     return above, figure, table(report, metric), below
 
