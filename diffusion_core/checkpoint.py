@@ -65,11 +65,15 @@ class Checkpoint:
 def write_synced(path: Path, data: bytes) -> None:
     """Write beside `path`, sync, rename, sync the folder: `path` is never half written."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:  # no space left, most likely: what was there before stays, the half file goes
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

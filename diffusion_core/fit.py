@@ -1,13 +1,7 @@
 """A training run in a folder: progress, log, sample grids, saves, signals, resume."""
 
-import fcntl
 import json
-import os
-import shutil
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +14,7 @@ from diffusion_core.data import load
 from diffusion_core.device import best_device
 from diffusion_core.errors import Interrupted, UserError
 from diffusion_core.generate import generate
+from diffusion_core.guards import check_folder, locked, signals
 from diffusion_core.noise import plan
 from diffusion_core.presets import Preset
 from diffusion_core.resume import FILE as RESUME_FILE
@@ -31,7 +26,6 @@ LOG_EVERY = 20  # steps
 SAVE_EVERY = 120.0  # seconds
 GRID_ROWS = 4  # images a class
 GRID_SEED = 1_000_000  # apart from the seeds that scores are made of
-NEEDED_BYTES = 256 << 20
 
 
 @dataclass
@@ -135,8 +129,8 @@ def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None,
         raise UserError("Give either --minutes or --images.")
     if not 0 < (images if minutes is None else minutes) < float("inf"):
         raise UserError("Training time or images must be more than 0.")
-    _check_folder(folder, must_resume)
-    with _locked(folder), _signals() as stop:
+    check_folder(folder, must_resume)
+    with locked(folder), signals() as stop:
         run = Run(folder, preset)
         if (folder / RESUME_FILE).exists():
             run.resume()
@@ -189,54 +183,3 @@ def _show(bar: tqdm, run: Run, result: StepResult, minutes: float | None) -> Non
     now = run.seconds if minutes is not None else result.images
     bar.update(min(now, bar.total) - bar.n)
     bar.set_postfix(images=result.images, loss=f"{result.loss:.3f}", refresh=False)
-
-
-def _check_folder(folder: Path, must_resume: bool) -> None:
-    resumable = (folder / RESUME_FILE).exists()
-    if must_resume and not resumable:
-        raise UserError(f"{folder} holds no run to resume. Leave out --resume to start one.")
-    if not resumable and (folder / checkpoints.MANIFEST).exists():
-        raise UserError(f"{folder} holds a finished checkpoint without its resume state. Choose another --out.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_synced(folder / ".probe", b"")
-        (folder / ".probe").unlink()
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to ({error.strerror}).") from None
-    if shutil.disk_usage(folder).free < NEEDED_BYTES:
-        raise UserError(f"Less than {NEEDED_BYTES >> 20} MB are free at {folder}. Make room first.")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process a folder. The kernel drops the lock when its holder dies, so none is ever stale."""
-    with open(folder / ".lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise UserError(f"Process {file.read().strip()} is training in {folder} already.") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The first SIGTERM or Ctrl-C lands in the list; a second one acts as usual."""
-    caught: list[int] = []
-    before = {}
-
-    def note(signum: int, _frame) -> None:
-        caught.append(signum)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        before[signum] = signal.signal(signum, note)
-    try:
-        yield caught
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

@@ -97,6 +97,20 @@ def test_every_file_is_synced_before_it_is_renamed(tmp_path, monkeypatch):
             assert str(tmp_path / "one") in events[i + 1 :]
 
 
+def test_a_full_disk_leaves_the_old_checkpoint_and_no_half_file(tmp_path, monkeypatch):
+    folder = tmp_path / "one"
+    old = save_tiny(folder)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save_tiny(folder, seed=1)
+    assert checkpoints.load(folder).meta == old
+    assert sorted(p.name for p in folder.iterdir()) == ["checkpoint.json", "model.safetensors"]
+
+
 def _bytes(folder, change):
     path = folder / "model.safetensors"
     path.write_bytes(change(path.read_bytes()))
