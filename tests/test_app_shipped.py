@@ -19,7 +19,7 @@ def store():
 
 def settings(store, tab) -> list:
     """The values that a tab opens with."""
-    return [value["value"] if isinstance(value, dict) else value for value in tab.opened(store, View())]
+    return [value["value"] if isinstance(value, dict) else value for value in tab.opened(store, View(tab="scores"))]
 
 
 def test_nothing_shipped_is_damaged(store):

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -12,22 +10,17 @@ from torch import Tensor
 
 from app import links, markup, scripts, sprites, stage
 from app.links import View
+from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
 from app.store import Store, usable
 from app.verdicts import verdicts
-from app.widgets import LANE, QUIET, Tab, choose, clickable, first, guarded, picker
+from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker
 from app.words import JUDGES, plural
-from diffusion_core import noise
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.errors import UserError
 from diffusion_core.generate import stream
 from diffusion_core.samplers import SAMPLERS
 
 TITLE = "Generate"
-CLASSES = 10
-MAX_COUNT = 8  # of each digit
-MAX_STEPS = 100
-MAX_GUIDANCE = 5
-MAX_SEED = noise.MAX_SEED - 1000  # so that every digit of a large request still has its own
 DEADLINE = 120.0  # seconds one request may compute
 SAMPLER_NAMES = {
     "dpmpp2m": "DPM-Solver++ (2M)",
@@ -38,45 +31,6 @@ SAMPLER_NAMES = {
 
 
 # ---------------------------------------------------------------- pure
-
-
-class Request(NamedTuple):
-    """What to draw: labels and seeds int64 [N], and how."""
-
-    labels: Tensor
-    seeds: Tensor
-    config: SampleConfig
-
-
-def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig) -> Request:
-    """The settings of the page, checked: whatever a browser sends ends here as numbers, or as a `UserError`."""
-    if not isinstance(digits, list | tuple) or not digits:
-        raise UserError("Choose at least one digit.")
-    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
-    config = replace(
-        recommended,
-        sampler=sampler[:40] if isinstance(sampler, str) else "",
-        steps=whole(steps, "Steps", 1, MAX_STEPS),
-        guidance=number(guidance, "Guidance", 0, MAX_GUIDANCE),
-    ).validate()
-    count = whole(count, "The number of each digit", 1, MAX_COUNT)
-    labels, seeds = noise.plan(count, whole(seed, "The seed", 0, MAX_SEED), CLASSES, tuple(wanted))
-    return Request(labels, seeds, config)
-
-
-def whole(value, name: str, low: int, high: int, text: bool = False) -> int:
-    """A whole number from `low` to `high`; with `text`, also one written in digits."""
-    if text and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        value = int(value)
-    return int(number(value, name, low, high, "whole number"))
-
-
-def number(value, name: str, low: float, high: float, kind: str = "number") -> float:
-    """A finite number from `low` to `high`, and whole if `kind` says so."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-    if not good or (kind == "whole number" and value != int(value)):
-        raise UserError(f"{name} must be a {kind} from {low:,} to {high:,}.")
-    return value
 
 
 def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Iterator[tuple[str, str]]:
@@ -173,7 +127,7 @@ def build(store: Store) -> Tab:
     sampler_now, steps_now, guidance_now = recommended(store, key) if key else ("dpmpp2m", 10, 1.25)
     everything = [str(d) for d in range(CLASSES)]
     with gr.Row(elem_classes="bench"):
-        with gr.Column(scale=0, min_width=300, elem_classes="panel"):
+        with gr.Column(scale=0, min_width=300):
             digits = gr.CheckboxGroup(
                 everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True
             )
@@ -221,15 +175,20 @@ def build(store: Store) -> Tab:
 def first_sight(store: Store) -> tuple[str, str]:
     """What the page holds when it arrives, before any request: without it the stage would be empty for a moment."""
     try:
-        settings = [v["value"] if isinstance(v, dict) else v for v in opened(store, View())]
+        settings = [v["value"] if isinstance(v, dict) else v for v in opened(store, View(tab="generate"))]
         return opening(store, *settings)
     except UserError:
         return "", ""  # the same error is told when the page asks
 
 
 def opened(store: Store, view: View) -> list:
-    """The settings that a link asks for; what it does not say, or says wrongly, is as the checkpoint recommends."""
+    """The settings that a link asks for; what it does not say, or says wrongly, is as the checkpoint recommends.
+
+    An address that says nothing changes nothing: whoever is quick may have chosen something already.
+    """
     entries = store.checkpoints()
+    if view == View():
+        return [gr.update(choices=choices(entries)), *[gr.skip()] * 6]
     known = [e.key for e in entries if e.problem is None]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(entries)

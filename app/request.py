@@ -1,0 +1,55 @@
+"""What the Generate tab was asked for: what a browser sends becomes numbers here, or a `UserError`. No gradio."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor
+
+from diffusion_core import noise
+from diffusion_core.config import SampleConfig
+from diffusion_core.errors import UserError
+
+CLASSES = 10
+MAX_COUNT = 8  # of each digit
+MAX_STEPS = 100
+MAX_GUIDANCE = 5
+MAX_SEED = noise.MAX_SEED - 1000  # so that every digit of a large request still has its own
+
+
+class Request(NamedTuple):
+    """What to draw: labels and seeds int64 [N], and how."""
+
+    labels: Tensor
+    seeds: Tensor
+    config: SampleConfig
+
+
+def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig) -> Request:
+    """The settings of the page, checked; what they do not name is as the checkpoint recommends."""
+    if not isinstance(digits, list | tuple) or not digits:
+        raise UserError("Choose at least one digit.")
+    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
+    config = replace(
+        recommended,
+        sampler=sampler[:40] if isinstance(sampler, str) else "",
+        steps=whole(steps, "Steps", 1, MAX_STEPS),
+        guidance=number(guidance, "Guidance", 0, MAX_GUIDANCE),
+    ).validate()
+    count = whole(count, "The number of each digit", 1, MAX_COUNT)
+    labels, seeds = noise.plan(count, whole(seed, "The seed", 0, MAX_SEED), CLASSES, tuple(wanted))
+    return Request(labels, seeds, config)
+
+
+def whole(value, name: str, low: int, high: int, text: bool = False) -> int:
+    """A whole number from `low` to `high`; with `text`, also one written in digits."""
+    if text and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    return int(number(value, name, low, high, "whole number"))
+
+
+def number(value, name: str, low: float, high: float, kind: str = "number") -> float:
+    """A finite number from `low` to `high`, and whole if `kind` says so."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    if not good or (kind == "whole number" and value != int(value)):
+        raise UserError(f"{name} must be a {kind} from {low:,} to {high:,}.")
+    return value
