@@ -6,6 +6,7 @@ import re
 import shlex
 from html import unescape
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from PIL import Image
 
 from app import stage
 from app.cli import build_parser
+from app.links import View
 from app.store import Store
 from app.tabs import generate
 from app.verdicts import Verdict
@@ -146,3 +148,10 @@ def test_long_films_are_thinned_and_keep_both_ends():
     kept = stage._thin(frames, 8)
     assert len(kept) == 8 and kept[0] == 0 and kept[-1] == 100 and kept == sorted(kept)
     assert stage._thin(frames, 200) == frames
+
+
+def test_an_address_that_says_nothing_leaves_the_settings_alone(store):
+    picker, *others = generate.opened(store, View())
+    assert "value" not in picker and [key for _, key in picker["choices"]] == ["mnist", "early"]
+    assert all(update == gr.skip() for update in others)
+    assert generate.opened(store, View(a="early", seed=3))[1:4] == [[str(d) for d in range(10)], 1, 3]

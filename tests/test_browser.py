@@ -107,6 +107,7 @@ def cell(page, r: int, c: int):
 
 def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
     page = visit("?tab=generate&digits=3,5,8&n=2")
+    expect(page.locator("#stage .card")).to_have_count(6)
     expect(page.locator(".strip img")).to_have_js_property("naturalWidth", 44 * 28)
     page.locator("#go").click()
     page.locator("#stage .scrub").wait_for()
@@ -132,6 +133,7 @@ def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
 
 def test_a_mistake_is_told_in_one_line_and_the_next_request_works(visit):
     page = visit("?tab=generate&digits=1")
+    expect(page.locator("#stage .card")).to_have_count(1)  # the link has arrived
     page.get_by_label("Seed").fill("-4")
     page.locator("#go").click()
     expect(page.locator(".toast-body")).to_contain_text("The seed must be a whole number from 0 to")
@@ -144,6 +146,7 @@ def test_a_mistake_is_told_in_one_line_and_the_next_request_works(visit):
 
 def test_a_run_can_be_stopped(visit):
     page = visit("?tab=generate&a=slow&n=2")
+    expect(page.locator("#stage .empty")).to_contain_text("20 digits")  # the link has arrived
     page.get_by_role("button", name="Advanced").click()
     steps = page.get_by_label("number input for Steps")
     steps.fill("100")
