@@ -7,6 +7,7 @@ help answers at once.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,17 +26,20 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    from app import commands
-
     try:
         arguments = build_parser().parse_args(argv)
+        from app import commands  # torch comes with it: not before the arguments are known to be good
+
         result = getattr(commands, arguments.command)(arguments)
         if arguments.json:
-            print(json.dumps(result, allow_nan=False))
+            print(json.dumps(result, allow_nan=False), flush=True)
         return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; Python would complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"error: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -44,8 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SIGNAL_EXIT + stopped.signum
     except KeyboardInterrupt:
         return SIGNAL_EXIT + 2
-    except BrokenPipeError:
-        return 0
 
 
 def build_parser() -> Parser:

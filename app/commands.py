@@ -1,6 +1,7 @@
 """What each command does. Every function takes the parsed arguments, prints for people unless
 `--json` was given, and returns the JSON object."""
 
+import json
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,9 @@ from app.sampling import is_given, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import to_dict
-from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
+from eval.sources import CHECKPOINTS, CheckpointSource, checkpoint_folder, open_source
 
-CHECKPOINTS = ROOT / "checkpoints"
 PER_CLASS = 100
 
 
@@ -31,7 +31,7 @@ def sample(arguments: Namespace) -> dict:
     from diffusion_core.generate import generate
     from diffusion_core.noise import plan
 
-    model = find_checkpoint(arguments.checkpoint)
+    model = checkpoints.load(checkpoint_folder(arguments.checkpoint))
     config = sample_config(model.meta.sample, arguments)
     classes = model.meta.network.classes
     labels, seeds = plan(arguments.per_class, arguments.seed, classes, arguments.labels)
@@ -46,11 +46,10 @@ def sample(arguments: Namespace) -> dict:
 def score(arguments: Namespace) -> dict:
     from eval.run import evaluate
     from eval.scorers import load_scorers
-    from eval.sources import open_source
 
     source = open_source(arguments.source)
     if source.kind == "checkpoint" and is_given(arguments):
-        source = open_source(arguments.source, sample_config(source.sample, arguments))
+        source = CheckpointSource(source.checkpoint, sample_config(source.sample, arguments))
     elif is_given(arguments):
         raise UserError("Sampling options apply to checkpoints only.")
     per_class = arguments.per_class
@@ -74,8 +73,6 @@ def compare(arguments: Namespace) -> dict:
     comparison = compare_reports(a, b)
     result = comparison.to_dict()
     if arguments.out:
-        import json
-
         arguments.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(result, indent=1, allow_nan=False) + "\n"
         checkpoints.write_synced(arguments.out / "comparison.json", text.encode())
@@ -110,21 +107,6 @@ def serve(arguments: Namespace) -> dict:
 
 # ---------------------------------------------------------------------------
 # Finding things.
-
-
-def checkpoint_folder(name: str) -> Path:
-    """A name under checkpoints/, or a path."""
-    for place in (CHECKPOINTS / name, Path(name)):
-        if (place / checkpoints.MANIFEST).is_file():
-            return place
-    known = sorted(p.parent.name for p in CHECKPOINTS.glob(f"*/{checkpoints.MANIFEST}"))
-    raise UserError(f"There is no checkpoint '{name[:80]}'. Known: {', '.join(known) or 'none yet'}.")
-
-
-def find_checkpoint(name: str) -> checkpoints.Checkpoint:
-    from diffusion_core.device import best_device
-
-    return checkpoints.load(checkpoint_folder(name), best_device())
 
 
 def report_folder(source, name: str, identity: str) -> Path:

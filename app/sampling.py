@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from diffusion_core.config import SampleConfig
 
-# Option -> field of SampleConfig; what is not given stays as the checkpoint recommends.
-OPTIONS = {"steps": int, "sampler": str, "guidance": float}
+OPTIONS = ("steps", "sampler", "guidance")  # fields of SampleConfig; what is not given stays as recommended
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Everything that is shipped, from the data alone, into the folder $1. Two cores need about two hours.
-# With one version of torch on one kind of processor and one count of threads the weights come out bit for bit;
-# elsewhere they differ by rounding, and the scores agree within their intervals.
+# The weights are not the shipped ones bit for bit (LOG.md says why), but another draw of the same recipe.
 set -eu
 OUT=${1:?usage: reproduce.sh FOLDER}
 RUN=${RUN:-python}

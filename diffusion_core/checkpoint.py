@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig, from_dict, to_dict
 from diffusion_core.data import ROOT, spec
 from diffusion_core.denoiser import Denoiser
+from diffusion_core.device import best_device
 from diffusion_core.errors import UserError
 
 SCHEMA = 1
@@ -124,8 +125,8 @@ def read_meta(folder: str | Path) -> CheckpointMeta:
     return _committed(Path(folder))[0]
 
 
-def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Load and verify a checkpoint. `UserError` names the file and what is wrong with it."""
+def load(folder: str | Path) -> Checkpoint:
+    """Load and verify a checkpoint, onto CUDA if there is one. `UserError` names what is wrong with which file."""
     folder = Path(folder)
     meta, data = _committed(folder)
     path = folder / WEIGHTS
@@ -144,7 +145,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         if value.is_floating_point() and not value.isfinite().all():
             raise UserError(f"{path}: tensor '{key}' holds NaN or infinite values.")
     denoiser.network.load_state_dict(state)
-    denoiser.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    denoiser.eval().requires_grad_(False).to(best_device(), memory_format=torch.channels_last)
     return Checkpoint(folder, meta, denoiser)
 
 

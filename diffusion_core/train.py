@@ -8,6 +8,7 @@ uninterrupted run does.
 import copy
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,10 +120,15 @@ def batch_indices(step: int, batch: int, size: int, seed: int) -> Tensor:
     pieces, last = [], first + batch
     while first < last:
         epoch, offset = divmod(first, size)
-        order = torch.randperm(size, generator=torch.Generator().manual_seed(_mix(seed, 2, epoch)))
-        pieces.append(order[offset : offset + last - first])
+        pieces.append(_order(epoch, size, seed)[offset : offset + last - first])
         first += len(pieces[-1])
     return torch.cat(pieces)
+
+
+@lru_cache(maxsize=2)  # a batch may reach from one epoch into the next
+def _order(epoch: int, size: int, seed: int) -> Tensor:
+    """The permutation int64 [size] of one epoch: drawn once an epoch, not once a step."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(_mix(seed, 2, epoch)))
 
 
 def _mix(seed: int, purpose: int, count: int) -> int:

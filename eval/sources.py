@@ -22,7 +22,7 @@ from eval.npz import read_npz
 
 __all__ = [
     "CHECKPOINTS", "CheckpointSource", "ImageSource", "NpzSource", "RealSource", "Source", "SourceInfo",
-    "checkpoint_names", "open_source", "revision",
+    "checkpoint_folder", "checkpoint_names", "open_source", "revision",
 ]  # fmt: skip
 
 CHECKPOINTS = data.ROOT / "checkpoints"
@@ -201,11 +201,24 @@ def open_source(name: str, sample: SampleConfig | None = None, folder: Path = CH
         return RealSource()
     if is_file:
         return NpzSource(name)
-    for place in (folder / name, Path(name)):
-        if name and os.path.isfile(place / checkpoint.MANIFEST):  # False for names that no file can have
-            return CheckpointSource(place, sample)
+    if place := _place(name, folder):
+        return CheckpointSource(place, sample)
     known = ", ".join(["real", *checkpoint_names(folder)])
     raise UserError(f"There is no '{name[:80]}'. Known: {known}; or give a folder or an .npz file.")
+
+
+def checkpoint_folder(name: str, folder: Path = CHECKPOINTS) -> Path:
+    """A checkpoint's folder, by its name under `folder` or its path; `UserError` lists the names there are."""
+    if place := _place(name, folder):
+        return place
+    known = ", ".join(checkpoint_names(folder)) or "none yet"
+    raise UserError(f"There is no checkpoint '{name[:80]}'. Known: {known}.")
+
+
+def _place(name: str, folder: Path) -> Path | None:
+    """Where the checkpoint called `name` is; isfile is False for names that no file can have."""
+    places = (folder / name, Path(name)) if name else ()
+    return next((place for place in places if os.path.isfile(place / checkpoint.MANIFEST)), None)
 
 
 def checkpoint_names(folder: Path = CHECKPOINTS) -> list[str]:

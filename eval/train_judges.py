@@ -120,6 +120,7 @@ def make_clip(minutes: float, folder: Path) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Train one judge and print its accuracy on the real test digits; argparse ends bad arguments with code 2."""
     parser = argparse.ArgumentParser(prog="python -m eval.train_judges", description=__doc__.split("\n")[0])
     parser.add_argument("judge", choices=[*train_classifier.RECIPES, "clip"])
     parser.add_argument("--minutes", type=float, default=120.0, help="stop by then (default 120)")

@@ -137,6 +137,22 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, tiny_folder, na
     assert not (tmp_path / "out.npz").exists()
 
 
+def test_the_command_line_is_read_before_torch_is_loaded():
+    """Help and mistakes answer at once: importing torch takes seconds."""
+    code = "import sys; from app.cli import main; assert main(['fly']) == 2; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+def test_a_reader_that_leaves_is_no_error(tiny_folder):
+    """As `info ... | true`: nothing on stderr, not even at exit."""
+    command = [sys.executable, "-m", "app", "info", tiny_folder]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(60) == 0
+    assert errors == b""
+
+
 def test_a_failed_command_leaves_what_was_there(capsys, tmp_path, tiny_folder):
     out = tmp_path / "x.npz"
     out.write_bytes(b"precious")

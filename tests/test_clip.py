@@ -32,7 +32,7 @@ def clip():
 
 
 @pytest.fixture(scope="module")
-def test_set():
+def real_digits():
     return load("mnist", "test")
 
 
@@ -40,21 +40,21 @@ def test_set():
 
 
 @pytest.fixture(scope="module")
-def seen(clip, test_set):
+def seen(clip, real_digits):
     """Embeddings of all 10,000 test digits."""
-    return clip.encode_images(test_set.images)
+    return clip.encode_images(real_digits.images)
 
 
 @pytest.mark.parametrize("prompts", PROMPT_SETS)
-def test_accuracy_on_real_test_digits(clip, test_set, seen, prompts):
+def test_accuracy_on_real_test_digits(clip, real_digits, seen, prompts):
     judged = (seen[PART] @ clip.text_bank(prompts).T).argmax(1)
-    assert (judged == test_set.labels[PART]).float().mean() >= 0.98
+    assert (judged == real_digits.labels[PART]).float().mean() >= 0.98
 
 
 @pytest.mark.parametrize("prompts", PROMPT_SETS)
-def test_the_card_tells_the_truth(clip, test_set, seen, prompts):
+def test_the_card_tells_the_truth(clip, real_digits, seen, prompts):
     p = (clip.scale * seen @ clip.text_bank(prompts).T).softmax(1)
-    found, told = measured(p, test_set.labels), clip.card["test"][prompts]
+    found, told = measured(p, real_digits.labels), clip.card["test"][prompts]
     assert found["confusion"] == told["confusion"]
     assert found["accuracy"] == pytest.approx(told["accuracy"])
     assert found["mean_confidence"] == pytest.approx(told["mean_confidence"], abs=1e-4)
@@ -82,8 +82,8 @@ def test_it_loads_from_anywhere(monkeypatch, tmp_path, clip):
     assert torch.equal(again.text_bank(), clip.text_bank())
 
 
-def test_cosines_are_cosines_and_do_not_depend_on_batch_or_order(clip, test_set):
-    images = test_set.images[:128]
+def test_cosines_are_cosines_and_do_not_depend_on_batch_or_order(clip, real_digits):
+    images = real_digits.images[:128]
     whole = clip.cosines(images)
     assert whole.abs().max() <= 1
     torch.testing.assert_close(clip.encode_images(images).norm(dim=1), torch.ones(128))
@@ -105,26 +105,26 @@ def test_the_bank_is_the_normalised_mean_of_its_captions(clip, prompts):
     assert not any(torch.allclose(bank, other) for other in others)
 
 
-def test_gradients_reach_the_pixels(clip, test_set):
-    x = (test_set.images[:6].float() / 255).requires_grad_()
+def test_gradients_reach_the_pixels(clip, real_digits):
+    x = (real_digits.images[:6].float() / 255).requires_grad_()
     logits = clip.logits_from_pixels(x)
-    torch.testing.assert_close(logits, clip.logits(test_set.images[:6]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits, clip.logits(real_digits.images[:6]), atol=1e-4, rtol=1e-4)
     logits.sum().backward()
     assert x.grad.isfinite().all() and x.grad.abs().sum((1, 2, 3)).min() > 0
 
 
-def test_pixels_are_prepared_as_open_clip_does(clip, test_set):
+def test_pixels_are_prepared_as_open_clip_does(clip, real_digits):
     _, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{FOLDER}")
-    theirs = torch.stack([preprocess(Image.fromarray(image[0].numpy())) for image in test_set.images[:5]])
-    ours = prepare(test_set.images[:5].float() / 255, clip.model.visual.preprocess_cfg)
+    theirs = torch.stack([preprocess(Image.fromarray(image[0].numpy())) for image in real_digits.images[:5]])
+    ours = prepare(real_digits.images[:5].float() / 255, clip.model.visual.preprocess_cfg)
     torch.testing.assert_close(ours, theirs)
 
 
 # ---------------------------------------------------------------- what it means
 
 
-def test_a_thin_seven_is_a_thin_seven(clip, test_set):
-    sevens = test_set.images[test_set.labels == 7]
+def test_a_thin_seven_is_a_thin_seven(clip, real_digits):
+    sevens = real_digits.images[real_digits.labels == 7]
     width = measure.thickness(sevens.float() / 255)
     order = width.argsort()
     thin, thick = clip.encode_images(sevens[order[:100]]), clip.encode_images(sevens[order[-100:]])
@@ -134,14 +134,14 @@ def test_a_thin_seven_is_a_thin_seven(clip, test_set):
         assert (near @ direction).mean() > (far @ direction).mean() + 0.1
 
 
-def test_captions_rank_damage_and_shape(clip, test_set):
-    damage, shape = damage_auc(clip, test_set.images[:400]), shape_auc(clip, test_set.images[:2000])
+def test_captions_rank_damage_and_shape(clip, real_digits):
+    damage, shape = damage_auc(clip, real_digits.images[:400]), shape_auc(clip, real_digits.images[:2000])
     assert len(damage) == 5 and min(damage.values()) > 0.8, damage
     assert len(shape) == 6 and min(shape.values()) > 0.8, shape
 
 
-def test_words_of_shape_do_not_change_the_digit(clip, test_set):
-    images, labels = test_set.images[:500], test_set.labels[:500]
+def test_words_of_shape_do_not_change_the_digit(clip, real_digits):
+    images, labels = real_digits.images[:500], real_digits.labels[:500]
     bank = clip.encode_texts([f"a thin right-slanted {d}" for d in range(10)])
     assert ((clip.encode_images(images) @ bank.T).argmax(1) == labels).float().mean() > 0.95
 
@@ -185,10 +185,10 @@ def random_clip(folder, size: int):
     return model.eval()
 
 
-def test_any_open_clip_folder_can_judge(tmp_path, test_set):
+def test_any_open_clip_folder_can_judge(tmp_path, real_digits):
     model = random_clip(tmp_path / "mine", 32)
     ours = load_clip(str(tmp_path / "mine"))
-    images = test_set.images[:9]
+    images = real_digits.images[:9]
     assert ours.cosines(images).shape == (9, 10)
     torch.testing.assert_close(ours.scale, model.logit_scale.exp().item())
     _, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{tmp_path / 'mine'}")

@@ -19,27 +19,27 @@ PART = slice(None, None, 5)  # every fifth test image: 2,000 of them
 
 
 @pytest.fixture(scope="module")
-def test_set():
+def real_digits():
     return load("mnist", "test")
 
 
 @pytest.fixture(scope="module")
-def probabilities(test_set):
+def probabilities(real_digits):
     """The classifier's word on all 10,000 test digits."""
-    return load_judge("classifier").probabilities(test_set.images)
+    return load_judge("classifier").probabilities(real_digits.images)
 
 
-def test_accuracy_of_the_classifier_on_real_test_digits(probabilities, test_set):
-    assert (probabilities[PART].argmax(1) == test_set.labels[PART]).float().mean() >= 0.99
+def test_accuracy_of_the_classifier_on_real_test_digits(probabilities, real_digits):
+    assert (probabilities[PART].argmax(1) == real_digits.labels[PART]).float().mean() >= 0.99
 
 
-def test_accuracy_of_the_selector_on_real_test_digits(test_set):
-    judged = load_judge("selector").probabilities(test_set.images[PART]).argmax(1)
-    assert (judged == test_set.labels[PART]).float().mean() >= 0.985
+def test_accuracy_of_the_selector_on_real_test_digits(real_digits):
+    judged = load_judge("selector").probabilities(real_digits.images[PART]).argmax(1)
+    assert (judged == real_digits.labels[PART]).float().mean() >= 0.985
 
 
-def test_the_card_tells_the_truth(probabilities, test_set):
-    found, told = measured(probabilities, test_set.labels), load_judge("classifier").card["test"]
+def test_the_card_tells_the_truth(probabilities, real_digits):
+    found, told = measured(probabilities, real_digits.labels), load_judge("classifier").card["test"]
     assert found["confusion"] == told["confusion"]
     assert found["accuracy"] == pytest.approx(told["accuracy"])
     assert found["per_class"] == {key: pytest.approx(value) for key, value in told["per_class"].items()}
@@ -56,8 +56,8 @@ def test_the_judges_are_different():
 
 
 @pytest.mark.parametrize("name", ["classifier", "selector"])
-def test_results_do_not_depend_on_batch_or_order(name, test_set):
-    judge, images = load_judge(name), test_set.images[:128]
+def test_results_do_not_depend_on_batch_or_order(name, real_digits):
+    judge, images = load_judge(name), real_digits.images[:128]
     whole = judge.logits(images)
     for size in (1, 7, 64):
         parts = torch.cat([judge.logits(part) for part in images.split(size)])
@@ -66,24 +66,24 @@ def test_results_do_not_depend_on_batch_or_order(name, test_set):
     torch.testing.assert_close(judge.logits(images[order]), whole[order], atol=1e-5, rtol=1e-5)
 
 
-def test_chunks_join_in_order(test_set):
-    judge, images = load_judge("classifier"), test_set.images[: CHUNK + 3]
+def test_chunks_join_in_order(real_digits):
+    judge, images = load_judge("classifier"), real_digits.images[: CHUNK + 3]
     last = judge.logits(images)[-3:]
     torch.testing.assert_close(last, judge.logits(images[-3:]), atol=1e-5, rtol=1e-5)
     assert not last.requires_grad
 
 
-def test_features_are_what_the_head_reads(test_set):
-    judge, images = load_judge("classifier"), test_set.images[:20]
+def test_features_are_what_the_head_reads(real_digits):
+    judge, images = load_judge("classifier"), real_digits.images[:20]
     features = judge.features(images)
     assert features.shape == (20, 128)
     torch.testing.assert_close(judge.net.head(features), judge.logits(images))
     torch.testing.assert_close(judge.probabilities(images).sum(1), torch.ones(20))
 
 
-def test_the_network_is_differentiable(test_set):
+def test_the_network_is_differentiable(real_digits):
     judge = load_judge("classifier")
-    x = (test_set.images[:4].float() / 255).requires_grad_()
+    x = (real_digits.images[:4].float() / 255).requires_grad_()
     judge.net(x).logsumexp(1).sum().backward()
     assert x.grad.abs().sum((1, 2, 3)).min() > 0
     assert not any(p.requires_grad for p in judge.net.parameters())

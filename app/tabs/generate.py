@@ -112,8 +112,8 @@ def rows_of(report, labels: Tensor, seeds: Tensor) -> np.ndarray | None:
 
 
 def recommended(store: Store, key) -> tuple[str, int, float]:
-    """Sampler, steps and guidance that a checkpoint recommends."""
-    config = store.meta(key).sample
+    """Sampler, steps and guidance that a checkpoint recommends; the general ones where there is none."""
+    config = store.meta(key).sample if key else SampleConfig()
     return config.sampler, config.steps, config.guidance
 
 
@@ -124,7 +124,7 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     entries = store.checkpoints()
     key = first(entries)
-    sampler_now, steps_now, guidance_now = recommended(store, key) if key else ("dpmpp2m", 10, 1.25)
+    sampler_now, steps_now, guidance_now = recommended(store, key)
     everything = [str(d) for d in range(CLASSES)]
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=0, min_width=300):
@@ -195,5 +195,4 @@ def opened(store: Store, view: View) -> list:
     digits = [str(d) for d in view.digits or () if d < CLASSES] or [str(d) for d in range(CLASSES)]
     count = view.n if view.n and 1 <= view.n <= MAX_COUNT else 1
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
-    settings = recommended(store, key) if key else ("dpmpp2m", 10, 1.25)
-    return [choose(entries, key), digits, count, seed, *settings]
+    return [choose(entries, key), digits, count, seed, *recommended(store, key)]
