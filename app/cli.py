@@ -78,11 +78,15 @@ def build_parser() -> Parser:
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
     add_sampling(sample)
 
-    score = command("score", "Judge a checkpoint, an .npz file or the real test digits; writes a report.")
-    score.add_argument("source", help='a checkpoint, FILE.npz, or "real"')
+    score = command("score", "Judge a checkpoint, anybody's images, or the real test digits; writes a report.")
+    score.add_argument(
+        "source",
+        help='a checkpoint; a folder of images; .npz, .parquet or IDX; a diffusers folder; module:function; "real"',
+    )
     score.add_argument("--per-class", type=int, help="images of each digit (default: 100; files and real: all)")
     score.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     score.add_argument("--clip", default="digit", help='"digit", an open_clip TAG/WEIGHTS, or a folder')
+    score.add_argument("--cas", action="store_true", help="also train classifiers on the images (takes minutes)")
     score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
     add_sampling(score)
 

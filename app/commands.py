@@ -14,6 +14,7 @@ from diffusion_core.errors import UserError
 from eval.sources import CHECKPOINTS, CheckpointSource, checkpoint_folder, open_source
 
 PER_CLASS = 100
+DRAWN = ("checkpoint", "diffusers", "callable")  # sources that draw any number of images
 
 
 def train(arguments: Namespace) -> dict:
@@ -44,6 +45,8 @@ def sample(arguments: Namespace) -> dict:
 
 
 def score(arguments: Namespace) -> dict:
+    from eval.details import with_accuracy_score
+    from eval.outputs import write_outputs
     from eval.run import evaluate
     from eval.scorers import load_scorers
 
@@ -53,13 +56,17 @@ def score(arguments: Namespace) -> dict:
     elif is_given(arguments):
         raise UserError("Sampling options apply to checkpoints only.")
     per_class = arguments.per_class
-    if per_class is None and source.kind == "checkpoint":
+    if per_class is None and source.kind in DRAWN:
         per_class = PER_CLASS
     scorers = load_scorers(clip=arguments.clip)
     with Bar(arguments, "drawing and judging") as progress:
         report = evaluate(source, scorers, per_class, arguments.seed, progress)
-    out = arguments.out or report_folder(source, arguments.source, report.id)
+    if arguments.cas:
+        with Bar(arguments, "training classifiers", "step") as progress:
+            report = with_accuracy_score(report, progress)
+    out = arguments.out or report_folder(source, arguments.source, report)
     report.save(out)
+    write_outputs(report, out)
     if arguments.out is None and source.kind == "checkpoint":
         note_scores(checkpoint_folder(arguments.source), report)
     say(arguments, describe_report(report), f"Report: {out}")
@@ -71,13 +78,32 @@ def compare(arguments: Namespace) -> dict:
 
     a, b = find_pair(arguments.a, arguments.b)
     comparison = compare_reports(a, b)
-    result = comparison.to_dict()
+    result = comparison.to_dict() | side_by_side(a, b)
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(result, indent=1, allow_nan=False) + "\n"
         checkpoints.write_synced(arguments.out / "comparison.json", text.encode())
-    say(arguments, describe_comparison(comparison), comparison.verdict)
+    say(arguments, describe_comparison(comparison, result), comparison.verdict)
     return result
+
+
+def side_by_side(a, b) -> dict:
+    """What only pairs of images can show, as JSON: flips and matrices by judge, the nearest and farthest pairs."""
+    from eval.pairs import are_pairs, config_difference, flips, matrix_difference, nearest_farthest
+
+    found = {"config": [list(row) for row in config_difference(a, b)]}
+    if not are_pairs(a, b):
+        return found
+    judges = [judge for judge in a.confusions if judge in b.confusions]
+
+    def listed(sides) -> dict:
+        return {name: [entry._asdict() for entry in entries] for name, entries in sides._asdict().items()}
+
+    return found | {
+        "flips": {judge: listed(flips(a, b, judge)) for judge in judges},
+        "matrix_difference": {judge: matrix_difference(a, b, judge) for judge in judges},
+        "pairs": listed(nearest_farthest(a, b)),
+    }
 
 
 def info(arguments: Namespace) -> dict:
@@ -109,10 +135,14 @@ def serve(arguments: Namespace) -> dict:
 # Finding things.
 
 
-def report_folder(source, name: str, identity: str) -> Path:
-    """Beside the checkpoint it judges; reports of files and of real digits under checkpoints/NAME."""
+def report_folder(source, name: str, report) -> Path:
+    """Beside the checkpoint it judges; reports of other images and of real digits under checkpoints/NAME."""
+    if source.kind == "real" and report.plan["per_class"] is None:
+        from eval.run import reference_folder
+
+        return reference_folder(source, report.scorers)  # where every other report looks for its ceiling
     owner = checkpoint_folder(name) if source.kind == "checkpoint" else CHECKPOINTS / source.name
-    return owner / "reports" / identity
+    return owner / "reports" / report.id
 
 
 def note_scores(folder: Path, report) -> None:

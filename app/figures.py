@@ -5,7 +5,8 @@ Text and grid colours come from the page's style sheet, which knows whether it i
 
 import plotly.graph_objects as go
 
-from app.words import METRICS, Metric, show, show_interval
+from app.words import METRICS, Metric, long_title, show, show_interval
+from eval.formats import SCALE
 from eval.metrics import Estimate
 
 # Told apart by every common kind of colour vision, and by lightness.
@@ -34,6 +35,42 @@ def compare_bars(a: PerClass, b: PerClass, names: tuple[str, str], metric: str) 
     figure.add_trace(_marks(a, entry, f"A · {names[0]}", BLUE, floor))
     figure.add_trace(_marks(b, entry, f"B · {names[1]}", ORANGE, floor))
     return figure
+
+
+def reliability(bins: list[dict], name: str) -> go.Figure:
+    """How often a judge is right where it is so sure: a point a bin with its 95 % interval, and the ideal line."""
+    full = [b for b in bins if b["n"]]
+    found = [Estimate(**b["accuracy"]) for b in full]
+    hover = [
+        f"{100 * b['low']:.0f} to {100 * b['high']:.0f} % sure: {show(e.value)} right<br>n = {e.n:,}"
+        for b, e in zip(full, found, strict=True)
+    ]
+    figure = go.Figure(layout=_layout("right (%)", "sure (%)"))
+    line = {"color": REAL, "width": 2}
+    figure.add_trace(
+        go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="as sure as right", line=line, hoverinfo="skip")
+    )
+    figure.add_trace(
+        go.Scatter(
+            name=name,
+            x=[100 * b["confidence"] for b in full],
+            y=[100 * e.value for e in found],
+            mode="markers",
+            marker={"color": BLUE, "size": 10},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [_gap(e.high, e.value, 100) for e in found],
+                "arrayminus": [_gap(e.value, e.low, 100) for e in found],
+                "color": BLUE,
+                "thickness": 2,
+                "width": 4,
+            },
+            hovertext=hover,
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    return figure.update_layout(xaxis={"range": [0, 102]}, yaxis={"range": [0, 103]})
 
 
 def _floor(entry: Metric, groups: list[PerClass]) -> float:
@@ -87,43 +124,42 @@ def _ceiling(reference: PerClass, entry: Metric) -> go.Scatter:
 
 
 def _figure(entry: Metric, floor: float) -> go.Figure:
-    title = entry.title + (" (%)" if entry.unit else "") + (f", from {floor:g}" if floor else "")
-    return go.Figure(
-        layout={
-            "template": "none",
-            "height": HEIGHT,
-            "autosize": True,
-            "margin": {"l": 52, "r": 8, "t": 34, "b": 44},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#808080"},
-            "bargap": 0.35,
-            "bargroupgap": 0.08,
-            "scattermode": "group",
-            "scattergap": 0.5,
-            "dragmode": False,
-            "showlegend": True,
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
-            "xaxis": {
-                "type": "category",
-                "title": {"text": "digit asked for"},
-                "fixedrange": True,
-                "showgrid": False,
-            },
-            "yaxis": {
-                "title": {"text": title},
-                "range": [floor, 100.4 if floor >= 80 else 101] if entry.unit else None,
-                "fixedrange": True,
-                "gridcolor": "rgba(128,128,128,0.25)",
-                "zerolinecolor": "rgba(128,128,128,0.6)",
-            },
-        }
+    unit = f" ({entry.unit})" if entry.unit else ""
+    title = long_title(entry) + unit + (f", from {floor:g}" if floor else "")
+    figure = go.Figure(layout=_layout(title, "digit asked for"))
+    bounds = [floor, 100.4 if floor >= 80 else 101] if entry.unit == "%" else None
+    return figure.update_layout(
+        xaxis={"type": "category", "showgrid": False},
+        yaxis={"range": bounds},
+        bargap=0.35,
+        bargroupgap=0.08,
+        scattermode="group",
+        scattergap=0.5,
     )
 
 
+def _layout(upright: str, along: str) -> dict:
+    """What all figures share; the titles of the two axes."""
+    axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.6)"}
+    return {
+        "template": "none",
+        "height": HEIGHT,
+        "autosize": True,
+        "margin": {"l": 52, "r": 8, "t": 34, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#808080"},
+        "dragmode": False,
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+        "xaxis": axis | {"title": {"text": along}},
+        "yaxis": axis | {"title": {"text": upright}},
+    }
+
+
 def _scale(entry: Metric) -> float:
-    return 100.0 if entry.unit == "%" else 1.0
+    return SCALE.get(entry.unit, 1.0)
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from app.words import JUDGES, METRICS
 
-TABS = ("generate", "scores", "confusion", "compare")
+TABS = ("generate", "scores", "confusion", "compare", "judges")
 MAX_LENGTH = 200  # of one value
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app.verdicts import Verdict
-from app.words import JUDGES, probability
+from app.words import JUDGES, SHORT, probability
 
 
 def note(text: str, kind: str = "note") -> str:
@@ -23,7 +23,7 @@ def verdict_line(verdict: Verdict) -> str:
     says = f"{name} {spoken} {verdict.judged}, probability {probability(verdict.p_judged)}"
     return (
         f'<span class="verdict {kind}"><span class="visually-hidden">{escape(says)}</span>'
-        f'<span aria-hidden="true"><i>{sign}</i> {name} <b>{verdict.judged}</b> '
+        f'<span aria-hidden="true"><i>{sign}</i> {SHORT[verdict.judge]} <b>{verdict.judged}</b> '
         f"<em>{probability(verdict.p_judged)}</em></span></span>"
     )
 
@@ -96,6 +96,6 @@ def hero(strip: str | None, columns: int, rows: int) -> str:
         )
     return (
         '<header class="hero"><h1>Digits out of noise</h1>'
-        "<p>A small diffusion model draws handwritten digits; two judges read each one back, "
+        "<p>A small diffusion model draws handwritten digits; four judges read each one back, "
         f"so you can see which digits it draws well and which it does not.</p>{picture}</header>"
     )

@@ -5,6 +5,10 @@ from argparse import Namespace
 
 from tqdm import tqdm
 
+from app import report_text
+
+FLIPS = 8  # shown of a judge; all of them with --json
+
 
 def say(arguments: Namespace, *lines: str) -> None:
     """Print for people, at once even into a pipe; with `--json`, nothing."""
@@ -13,24 +17,37 @@ def say(arguments: Namespace, *lines: str) -> None:
 
 
 def describe_report(report) -> str:
-    """A table for the terminal: a row a digit, each value with its interval; the real ceiling below."""
-    names = list(report.metrics["overall"])
-    rows = [f"{report.source.name}: n = {report.plan['count']:,}, seed {report.plan['seed']}", _row("", names)]
-    for label, metrics in report.metrics["per_class"].items():
-        rows.append(_row(report.source.class_names[int(label)], [_cell(metrics[name]) for name in names]))
-    rows.append(_row("all", [_cell(report.metrics["overall"][name]) for name in names]))
-    rows.append(_row("real", [_cell(report.reference.metrics["overall"][name]) for name in names]))
-    return "\n".join(rows)
+    """A report in about 110 columns: faults first, then digit by digit, as sets, recognition, copies, gaps."""
+    return "\n".join(report_text.lines(report))
 
 
-def describe_comparison(comparison) -> str:
-    """A row a metric, overall."""
+def describe_comparison(comparison, pairs: dict) -> str:
+    """Overall by metric, the main metric by digit with its p-values, the flips, and what differs in the making."""
     rows = [_row("", [comparison.a, comparison.b, "difference"])]
     for row in comparison.rows:
         if row.scope == "overall":
-            mark = " *" if row.significant else ""
-            rows.append(_row(row.metric, [_cell(row.a), _cell(row.b), _cell(row.difference) + mark]))
-    return "\n".join(rows)
+            rows.append(_row(row.metric, [_cell(row.a), _cell(row.b), _cell(row.difference) + " *" * row.significant]))
+    metric = comparison.rows[0].metric if comparison.rows else ""
+    rows += ["", _row(f"{metric} of", [comparison.a, comparison.b, "difference", "p (Holm)"])]
+    for row in comparison.rows:
+        if row.metric == metric and row.scope != "overall":
+            p = "" if row.p is None else f"{row.p:.4f}"
+            cells = [_cell(row.a), _cell(row.b), _cell(row.difference) + " *" * row.significant, p]
+            rows.append(_row(comparison.class_names[int(row.scope)], cells))
+    rows += ["", *_flips(comparison, pairs.get("flips", {})), *comparison.notes]
+    rows += [f"{key}: {a} | {b}" for key, a, b in pairs["config"]]
+    return "\n".join([*rows, ""])
+
+
+def _flips(comparison, flips: dict) -> list[str]:
+    """How many images changed sides, by judge, and the first of them."""
+    lines = []
+    for judge, sides in flips.items():
+        for side, right in (("gained", comparison.b), ("lost", comparison.a)):
+            some = ", ".join(f"{f['label']} (seed {f['seed']})" for f in sides[side][:FLIPS])
+            more = ", ..." if len(sides[side]) > FLIPS else ""
+            lines.append(f"{judge}: only {right} is right on {len(sides[side])}{': ' if some else ''}{some}{more}")
+    return lines
 
 
 def _row(head: str, cells: list[str]) -> str:
@@ -48,8 +65,8 @@ def _cell(estimate) -> str:
 class Bar:
     """A progress bar on stderr as a context; calling it with (done, total) moves it."""
 
-    def __init__(self, arguments: Namespace, what: str):
-        self.bar = tqdm(desc=what, unit="img", file=sys.stderr, disable=arguments.json)
+    def __init__(self, arguments: Namespace, what: str, unit: str = "img"):
+        self.bar = tqdm(desc=what, unit=unit, file=sys.stderr, disable=arguments.json)
 
     def __enter__(self) -> "Bar":
         return self

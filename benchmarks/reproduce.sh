@@ -6,7 +6,7 @@ OUT=${1:?usage: reproduce.sh FOLDER}
 RUN=${RUN:-python}
 mkdir -p "$OUT"
 
-for judge in classifier selector clip; do
+for judge in classifier second selector clip; do
     $RUN -m eval.train_judges "$judge" --out "$OUT/judges"
 done
 

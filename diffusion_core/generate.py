@@ -23,6 +23,7 @@ from diffusion_core.schedules import karras
 
 BLOCK = 16  # images a network call; twice that with guidance. Fits the cache of a small CPU.
 Progress = Callable[[int, int], None]  # (images done, images in all)
+Watch = Callable[[int, slice, Tensor], None]  # (step i, rows, estimates of x0 made there, uint8 [n, C, H, W])
 
 
 class Frame(NamedTuple):
@@ -40,17 +41,28 @@ class Frame(NamedTuple):
 
 @torch.no_grad()
 def generate(
-    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, progress: Progress | None = None
+    checkpoint: Checkpoint,
+    labels: Tensor,
+    seeds: Tensor,
+    config: SampleConfig,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Tensor:
-    """uint8 [N, C, H, W]: one image per (label, seed), the same at any N. `UserError` for a bad request."""
+    """uint8 [N, C, H, W]: one image per (label, seed), the same at any N. `UserError` for a bad request.
+
+    `watch(i, rows, estimates)` sees what the denoiser takes the images of `rows` for at noise level i, for
+    i = 0 .. steps - 1, block by block; the finished images are not among them, and do not depend on it.
+    """
     _check(checkpoint, labels, seeds, config)
     done = []
     for start in range(0, len(labels), BLOCK):
-        block = slice(start, start + BLOCK)
-        *_, last = _steps(checkpoint, labels[block], seeds[block], config)
-        done.append(to_uint8(last.x.cpu(), checkpoint.spec))
+        block = slice(start, min(start + BLOCK, len(labels)))
+        for step in _steps(checkpoint, labels[block], seeds[block], config):
+            if watch and step.i < config.steps:
+                watch(step.i, block, to_uint8(step.denoised.cpu(), checkpoint.spec))
+        done.append(to_uint8(step.x.cpu(), checkpoint.spec))
         if progress:
-            progress(min(start + BLOCK, len(labels)), len(labels))
+            progress(block.stop, len(labels))
     return torch.cat(done)
 
 

@@ -8,18 +8,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from eval.atomic import atomic_file
+from eval.calibration import calibration_error, reliability
 from eval.metrics import confusion, proportion
 
 
-def calibration_error(confidence: Tensor, right: Tensor, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017): mean gap of confidence and hits [N] in equal bins."""
-    bin_of = (confidence * bins).long().clamp(max=bins - 1)
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, bin_of, right.double() - confidence.double())
-    return (gaps.abs().sum() / len(right)).item()
-
-
 def measured(probabilities: Tensor, labels: Tensor) -> dict:
-    """Accuracy overall and per class with 95 % Wilson intervals, calibration, confusion.
+    """Accuracy overall and per class with 95 % Wilson intervals, calibration with its diagram, confusion.
 
     `probabilities` [N, K], `labels` [N]. Rows of the confusion are the true class, columns the judged one.
     """
@@ -30,6 +25,7 @@ def measured(probabilities: Tensor, labels: Tensor) -> dict:
         "accuracy": proportion(right).to_dict(),
         "per_class": {str(c): proportion(right[labels == c]).to_dict() for c in range(classes)},
         "calibration_error": calibration_error(confidence, right),
+        "reliability": reliability(confidence, right),
         "mean_confidence": confidence.mean().item(),
         "confusion": confusion(labels, judged, classes).tolist(),
     }
@@ -50,5 +46,10 @@ def write(folder: Path, filename: str, net: nn.Module, card: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = save({key: value.contiguous() for key, value in net.state_dict().items()})
     (folder / filename).write_bytes(weights)
-    card = card | {"sha256": hashlib.sha256(weights).hexdigest()}
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_card(folder, card | {"sha256": hashlib.sha256(weights).hexdigest()})
+
+
+def write_card(folder: Path, card: dict) -> None:
+    """Save a card alone, in place of an older one."""
+    with atomic_file(folder / "card.json") as path:
+        path.write_text(json.dumps(card, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -4,40 +4,32 @@ Images of two checkpoints that share (label, seed) grew from the same noise: the
 pair, which cancels what the noise contributes. Everything else is compared as independent groups.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import pandas as pd
 
+from eval.difference import Row, by_scope, entry, image_rows, is_tuned, same_size, scopes, set_rows
 from eval.errors import UserError
-from eval.metrics import Estimate, difference, paired_difference
+from eval.metrics import Estimate
+from eval.pairs import are_pairs, paired_rows
 from eval.report import Report
-from eval.significance import LEVEL, holm, p_value
-from eval.summary import METRICS, estimate, values
+from eval.significance import bootstrap_mean
+from eval.summary import METRICS
+from eval.verdict import verdict
 
+__all__ = ["Comparison", "Row", "compare"]
 
-class Row(NamedTuple):
-    """One metric in one scope; `difference` is b - a. `tuned`: a or b was trained against that scorer."""
-
-    metric: str
-    scope: str  # "overall", or "0".."9"
-    a: Estimate
-    b: Estimate
-    difference: Estimate
-    p: float | None  # two-sided; per digit after Holm's correction over the digits
-    paired: bool
-    significant: bool
-    tuned: bool
-
-    def to_dict(self) -> dict:
-        estimates = {key: getattr(self, key).to_dict() for key in ("a", "b", "difference")}
-        return self._asdict() | estimates
+BOOTSTRAPPED = "clip_margin"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """b against a. `n`: pairs, or where not paired the images of the smaller report."""
+    """b against a. `n`: pairs, or where not paired the images of the smaller report.
+
+    `bootstrap`: {scope: mean difference of the CLIP margin with its bootstrap interval}, of pairs only.
+    `notes`: what was not compared, and why.
+    """
 
     a: str
     b: str
@@ -45,6 +37,8 @@ class Comparison:
     n: int
     class_names: tuple[str, ...]
     rows: tuple[Row, ...]
+    bootstrap: dict[str, Estimate]
+    notes: tuple[str, ...]
 
     def row(self, metric: str, scope: str = "overall") -> Row:
         """The row of a metric in a scope; KeyError where there is none."""
@@ -55,20 +49,26 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One sentence about accuracy (CLIP's where the classifier did not run)."""
-        return _verdict(self)
+        """One sentence, about the accuracy of the first judge that neither was trained against."""
+        return verdict(self)
 
     def to_dict(self) -> dict:
         """Plain JSON types, the verdict included."""
-        rows = [row.to_dict() for row in self.rows]
-        return asdict(self) | {"class_names": list(self.class_names), "rows": rows, "verdict": self.verdict}
+        return asdict(self) | {
+            "class_names": list(self.class_names),
+            "rows": [row.to_dict() for row in self.rows],
+            "bootstrap": {scope: estimate.to_dict() for scope, estimate in self.bootstrap.items()},
+            "notes": list(self.notes),
+            "verdict": self.verdict,
+        }
 
 
 def compare(a: Report, b: Report) -> Comparison:
-    """b - a for every metric, overall and for each digit.
+    """b - a for every metric that both have, overall and for each digit.
 
     `significant` means p < 0.05; for the digits of one metric after Holm's correction, so that the
-    chance of any false alarm among them is 5 %. `UserError` where the reports cannot be compared.
+    chance of any false alarm among them is 5 %. `UserError` where the reports cannot be compared:
+    other data, other judges, or two checkpoints on different plans.
     """
     _check(a, b)
     table_a, table_b, paired = _tables(a, b)
@@ -76,19 +76,20 @@ def compare(a: Report, b: Report) -> Comparison:
     tuned = a.tuned | b.tuned
     rows: list[Row] = []
     for metric in a.metrics["overall"]:
-        is_tuned = METRICS[metric].scorer in tuned
-        groups_a = _groups(table_a, metric, classes)
-        groups_b = _groups(table_b, metric, classes)
-        p = [p_value(x, y, paired) for x, y in zip(groups_a, groups_b, strict=True)]
-        p = p[:1] + holm(p[1:])
-        for i, (x, y) in enumerate(zip(groups_a, groups_b, strict=True)):
-            scope = "overall" if i == 0 else str(i - 1)
-            one, other = estimate(x, metric), estimate(y, metric)
-            d = paired_difference(x, y) if paired else difference(one, other)
-            significant = p[i] is not None and p[i] < LEVEL
-            rows.append(Row(metric, scope, one, other, d, p[i], paired, significant, is_tuned))
+        if metric not in b.metrics["overall"]:
+            continue
+        if metric in METRICS:
+            rows += image_rows(table_a, table_b, metric, classes, paired, is_tuned(metric, tuned))
+        elif same_size(a, b, metric):
+            rows += set_rows(a, b, metric, is_tuned(metric, tuned))
+    compared = {row.metric for row in rows}
+    bootstrap = {}
+    if paired and BOOTSTRAPPED in compared:
+        margins = zip(*(by_scope(table, BOOTSTRAPPED, classes) for table in (table_a, table_b)), strict=True)
+        bootstrap = {scope: bootstrap_mean(y - x) for scope, (x, y) in zip(scopes(classes), margins, strict=True)}
     n = min(len(table_a), len(table_b))
-    return Comparison(*_names(a, b), paired, n, a.source.class_names, tuple(rows))
+    notes = tuple(_notes(a, b, compared))
+    return Comparison(*_names(a, b), paired, n, a.source.class_names, tuple(rows), bootstrap, notes)
 
 
 def _check(a: Report, b: Report) -> None:
@@ -104,24 +105,11 @@ def _check(a: Report, b: Report) -> None:
 
 
 def _tables(a: Report, b: Report) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
-    """The rows to compare. Paired (row i with row i) where both come from checkpoints and most match.
-
-    A few chance matches of seeds are not enough to throw all other images away.
-    """
-    if not a.source.kind == b.source.kind == "checkpoint":
+    """The rows to compare: row i with row i of two checkpoints, everything else as independent groups."""
+    if not are_pairs(a, b):
         return a.table, b.table, False
-    keys = ["label", "seed"]
-    rows_a, rows_b = (r.table.reset_index(names="row").set_index(keys)["row"] for r in (a, b))
-    both = rows_a.index.intersection(rows_b.index)
-    if 2 * len(both) < min(len(rows_a), len(rows_b)):
-        return a.table, b.table, False
-    return a.table.iloc[rows_a[both]], b.table.iloc[rows_b[both]], True
-
-
-def _groups(table: pd.DataFrame, metric: str, classes: int) -> list:
-    """Scores of all images, then those of each label."""
-    scores, labels = values(table, metric), table["label"].to_numpy()
-    return [scores, *(scores[labels == d] for d in range(classes))]
+    rows_a, rows_b = paired_rows(a, b)
+    return a.table.iloc[rows_a], b.table.iloc[rows_b], True
 
 
 def _names(a: Report, b: Report) -> tuple[str, str]:
@@ -131,37 +119,24 @@ def _names(a: Report, b: Report) -> tuple[str, str]:
     return f"{a.source.name} {a.id}", f"{b.source.name} {b.id}"
 
 
-# ---------------------------------------------------------------- the verdict
+# ---------------------------------------------------------------- what was not compared
 
 
-def _verdict(c: Comparison) -> str:
-    scored = {row.metric for row in c.rows}
-    metric = next((m for m in ("accuracy", "clip_accuracy") if m in scored), None)
-    if metric is None:
-        return f"{c.b} and {c.a} have no accuracy in common to compare."
-    row, name = c.row(metric), metric.replace("_", " ").replace("clip", "CLIP")
-    d = row.difference
-    if d.value is None:
-        return f"{c.b} and {c.a} cannot be compared: there are no images."
-    n = f"{c.n:,} pairs" if c.paired else f"{row.b.n:,} and {row.a.n:,} images"
-    size = f"{name} {_points(d.value)} points (95 % {_points(d.low)} to {_points(d.high)}, n = {n})"
-    if row.significant:
-        head = f"{c.b} is {'better' if d.value > 0 else 'worse'} than {c.a}: {size}"
-    else:
-        head = f"{c.b} and {c.a} cannot be told apart: {size}"
-    digits = [r for r in c.rows if r.metric == metric and r.scope != "overall" and r.significant]
-    better = _list(c.class_names[int(r.scope)] for r in digits if r.difference.value > 0)
-    worse = _list(c.class_names[int(r.scope)] for r in digits if r.difference.value < 0)
-    mark = f" One of them was trained against this judge, so its {name} is no evidence." if row.tuned else ""
-    return f"{head}; better on {better}, worse on {worse}.{mark}"
+def _notes(a: Report, b: Report, compared: set[str]) -> Iterator[str]:
+    """One note for each reason why metrics of either report have no row."""
+    reasons: dict[str, list[str]] = {}
+    for metric in a.metrics["overall"] | b.metrics["overall"]:
+        if metric not in compared:
+            reasons.setdefault(_reason(a, b, metric), []).append(metric)
+    for reason, metrics in reasons.items():
+        yield f"Not compared: {', '.join(metrics)}. {reason}"
 
 
-def _points(share: float) -> str:
-    """0.081 -> "+8.1" percentage points."""
-    return f"{100 * share:+.1f}"
-
-
-def _list(names: Iterable[str]) -> str:
-    """("3", "8", "9") -> "3, 8 and 9"; nothing -> "none"."""
-    *first, last = list(names) or ["none"]
-    return f"{', '.join(first)} and {last}" if first else last
+def _reason(a: Report, b: Report, metric: str) -> str:
+    estimates = [entry(report, metric) for report in (a, b)]
+    for report, estimate in zip((a, b), estimates, strict=True):
+        if estimate is None or estimate.value is None:
+            why = report.reasons["overall"].get(metric, "it was not measured")
+            return f"Of {report.source.name}: {why}."
+    one, other = (f"{estimate.n:,}" for estimate in estimates)
+    return f"Such a value depends on the number of images, and these are of {one} and of {other}."

@@ -1,75 +1,164 @@
 """How two sets of images differ as sets. Pure functions of features [N, d] and [M, d]; float64 inside.
 
-All are biased at small N, each in its own way: show N, and hold them against real-versus-real.
+All are biased at small N, each in its own way: show N, and hold them against real-versus-real. Intervals
+cover the draw of the generated images; the real set is fixed.
 """
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-ROWS = 512  # rows of a distance matrix that are held at once
+from eval.frechet import Moments
+from eval.halves import FEWEST, estimate, jackknife, splits
+from eval.kernels import Discrepancy, gaussian, polynomial
+from eval.metrics import Estimate, Z, mean, proportion
+from eval.neighbourhoods import Neighbourhoods
+from eval.vendi import vendi
+
+METRICS = ("fd", "kid", "precision", "recall", "density", "coverage", "vendi")
+K = 5  # neighbours that a ball reaches to
+POWER = 0.8416212335729143  # normal quantile of 80 %
+NEIGHBOURHOODS = ("precision", "recall", "density", "coverage")
+
+
+class Measured(NamedTuple):
+    """`estimates`: one for each metric asked for; `reasons`: why an estimate has no value."""
+
+    estimates: dict[str, Estimate]
+    reasons: dict[str, str]
+
+
+class Reference:
+    """Real images [N, d] that others are held against; what depends on them alone is computed once."""
+
+    def __init__(self, features: Tensor, neighbours: int = 10_000, seed: int = 0, known: dict | None = None):
+        """The Frechet distance uses all rows; kernels and neighbourhoods at most `neighbours` random ones.
+
+        `known`: what `known()` of an earlier reference of the same features and arguments returned.
+        """
+        self.features, self._known = _features(features), known or {}
+        some = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))[:neighbours]
+        self.some = self.features[some].double()
+
+    def measure(self, fake: Tensor, metrics: Sequence[str] = METRICS) -> Measured:
+        """Every metric of `metrics` for fake [M, d], with n = M; a reason where it cannot be had."""
+        fake = torch.as_tensor(fake).detach().cpu().double()
+        n, estimates, reasons = len(fake), {}, {}
+        found = {}
+        for metric in metrics:
+            reason = self._refusal(metric, fake)
+            if reason is None and metric in NEIGHBOURHOODS:
+                found = found or self._neighbourhoods(fake)
+                estimates[metric] = found[metric]
+            elif reason is None:
+                estimates[metric] = getattr(self, f"_{metric}")(fake)
+            else:
+                estimates[metric], reasons[metric] = Estimate(None, None, None, n), reason
+        return Measured(estimates, reasons)
+
+    def known(self) -> dict:
+        """What took longest to find out about the real images alone, as JSON; they must be more than K."""
+        reach = self.balls.reach.tolist()
+        return {"reach": reach, "polynomial": self.polynomial.within, "gaussian": self.gaussian.within}
+
+    def _refusal(self, metric: str, fake: Tensor) -> str | None:
+        if not fake.isfinite().all():
+            return "needs finite features, and some are not"
+        needed = {**dict.fromkeys(NEIGHBOURHOODS, K + 1), "vendi": 1}.get(metric, 2)
+        if len(fake) < needed:
+            return f"needs at least {needed} images, and there are {len(fake)}"
+        if len(self.features) < needed:
+            return f"needs at least {needed} real images, and there are {len(self.features)}"
+        return None
+
+    @cached_property
+    def moments(self) -> Moments:
+        return Moments(self.features)
+
+    @cached_property
+    def balls(self) -> Neighbourhoods:
+        reach = self._known.get("reach")
+        return Neighbourhoods(self.some, K, reach and torch.tensor(reach, dtype=torch.float64))
+
+    @cached_property
+    def polynomial(self) -> Discrepancy:
+        return Discrepancy(self.some, polynomial, self._known.get("polynomial"))
+
+    @cached_property
+    def gaussian(self) -> Discrepancy:
+        return Discrepancy(self.some, gaussian, self._known.get("gaussian"))
+
+    def _fd(self, fake: Tensor) -> Estimate:
+        return estimate(self.moments.distance(fake), len(fake), _each(fake, self.moments.distance), low=0.0)
+
+    def _vendi(self, fake: Tensor) -> Estimate:
+        return estimate(vendi(fake), len(fake), _each(fake, vendi), low=1.0)
+
+    def _kid(self, fake: Tensor) -> Estimate:
+        return _discrepancy(self.polynomial, fake)
+
+    def _cmmd(self, fake: Tensor) -> Estimate:
+        return _discrepancy(self.gaussian, fake)
+
+    def _neighbourhoods(self, fake: Tensor) -> dict[str, Estimate]:
+        n = len(fake)
+        halves = splits(n) if n >= max(FEWEST, 4 * K) else torch.ones(0, n, dtype=torch.bool)
+        found = self.balls.of(fake, torch.cat([torch.ones(1, n, dtype=torch.bool), halves]))
+        whole = {
+            "precision": proportion(found["precision"].bool().numpy()),
+            "density": mean(found["density"].numpy(), low=0.0),
+        }
+        whole["coverage"] = jackknife(float(found["coverage"]), found["alone"], 0.0, 1.0)
+        recall, rest = float(found["recall"][0]), found["recall"][1:]
+        plain = Estimate(recall, None, None, n)
+        whole["recall"] = estimate(recall, n, lambda _: rest, 0.0, 1.0, bend=0.5) if len(rest) else plain
+        return whole
+
+
+def detectable(a: Estimate, b: Estimate) -> float | None:
+    """The true difference that a two-sided 5 % test of both numbers finds with 80 % power; None without intervals."""
+    if None in (a.low, b.low):
+        return None
+    return float((Z + POWER) / Z * np.hypot((a.high - a.low) / 2, (b.high - b.low) / 2))
 
 
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
-    """Squared Frechet distance of the normal distributions with the moments of a [N, d] and b [M, d].
-
-    |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2), Dowson and Landau 1982, as in FID
-    (Heusel et al. 2017). The symmetric form needs eigenvalues only, and covariances may be singular
-    (N < d). Bias for equal distributions: about 2d/N + d(d+1)/(2(N-1)). ValueError below 2 rows.
-    """
-    a, b = _features(a, b, fewest=2)
-    s_a, s_b = a.T.cov(), b.T.cov()
-    s_a, s_b = s_a.reshape(a.shape[1], -1), s_b.reshape(a.shape[1], -1)  # d = 1 gives a scalar
-    values, vectors = torch.linalg.eigh(s_a)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ s_b @ root).clamp(min=0).sqrt().sum()
-    distance = (a.mean(0) - b.mean(0)).square().sum() + s_a.trace() + s_b.trace() - 2 * cross
-    return max(float(distance), 0.0)  # it is never below 0; rounding is
+    """Squared Frechet distance of two sets [N, d] and [M, d], see `frechet.Moments`; ValueError below 2 rows."""
+    a, b = _pair(a, b, 2)
+    return Moments(a).distance(b)
 
 
-def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, float]:
-    """Precision, recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
-
-    A ball around each image reaches to its k-th nearest neighbour in its own set; "inside" is strictly
-    nearer (as in prdc; torch-fidelity counts the rim as well, which gives other densities).
-      precision: share of fake images inside some real ball       recall: the reverse
-      density:   real balls a fake image is inside, on average, / k (may exceed 1)
-      coverage:  share of real balls with a fake image inside
-    ValueError unless both sets have more than k images.
-    """
-    real, fake = _features(real, fake, fewest=k + 1)
-    reach_real, reach_fake = _reach(real, k), _reach(fake, k)
-    inside = torch.zeros(len(fake))  # number of real balls that each fake image is in
-    recalled = covered = 0
-    for start in range(0, len(real), ROWS):
-        rows = slice(start, start + ROWS)
-        distance = _distance(real[rows], fake)  # [rows, M]
-        hit = distance < reach_real[rows, None]
-        inside += hit.sum(0)
-        covered += int(hit.any(1).sum())
-        recalled += int((distance < reach_fake).any(1).sum())
-    return {
-        "precision": float((inside > 0).double().mean()),
-        "recall": recalled / len(real),
-        "density": float(inside.double().mean()) / k,
-        "coverage": covered / len(real),
-    }
+def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int = K) -> dict[str, float]:
+    """The four of `neighbourhoods.Neighbourhoods.of`; ValueError unless both sets have more than k images."""
+    real, fake = _pair(real, fake, k + 1)
+    found = Neighbourhoods(real, k).of(fake, torch.ones(1, len(fake), dtype=torch.bool))
+    return {metric: float(values.mean()) for metric, values in found.items()}
 
 
-def _reach(x: Tensor, k: int) -> Tensor:
-    """Distance of each row of [N, d] to its k-th nearest other row: [N]. (The nearest is the row itself.)"""
-    return torch.cat([_distance(rows, x).kthvalue(k + 1, dim=1).values for rows in x.split(ROWS)])
+def _discrepancy(of: Discrepancy, fake: Tensor) -> Estimate:
+    n = len(fake)
+    members = torch.cat([torch.ones(1, n, dtype=torch.bool), splits(n)]) if n >= FEWEST else torch.ones(1, n).bool()
+    value, *rest = of.of(fake, members).split([1, len(members) - 1])
+    return estimate(float(value), n, lambda _: rest[0])
 
 
-def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances [N, M], each from its own pair of rows.
-
-    Not by |a|^2 + |b|^2 - 2ab: its rounding depends on the place in the matrix, and `<` must not.
-    """
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+def _each(fake: Tensor, statistic: Callable[[Tensor], float]) -> Callable[[Tensor], Tensor]:
+    return lambda members: torch.tensor([statistic(fake[member]) for member in members], dtype=torch.float64)
 
 
-def _features(a: ArrayLike, b: ArrayLike, fewest: int) -> tuple[Tensor, Tensor]:
+def _features(x: ArrayLike) -> Tensor:
+    x = torch.as_tensor(x).detach().cpu()
+    if x.ndim != 2 or not x.isfinite().all():
+        raise ValueError(f"real features must be finite [N, d], not {list(x.shape)}")
+    return x
+
+
+def _pair(a: ArrayLike, b: ArrayLike, fewest: int) -> tuple[Tensor, Tensor]:
     """Both as float64, checked."""
     pair = tuple(torch.as_tensor(x).detach().to("cpu", torch.float64) for x in (a, b))
     if any(x.ndim != 2 for x in pair) or pair[0].shape[1] != pair[1].shape[1]:

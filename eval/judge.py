@@ -1,8 +1,8 @@
 """The classifier judges: small networks trained by this project and shipped with their weights.
 
-`classifier` reports: it is the judge behind every accuracy that is shown. `selector` has another
-architecture and another seed and is used only to choose settings, so that the judge that reports
-was never tuned against.
+`classifier` reports: it is the judge behind every accuracy that is shown. `second`, of another architecture
+and seed, reports beside it: what both say does not hang on one network. `selector`, another again, is used
+only to choose settings, so that the judges that report were never tuned against.
 
 A judge is a folder: `model.safetensors` (float32) and `card.json`, which says how it was trained, how
 it scores on real test digits, and the sha256 that the weights must have.
@@ -84,7 +84,44 @@ class SelectorNet(nn.Module):
         return self.head(self.features(x))
 
 
-NETS = {"JudgeNet": JudgeNet, "SelectorNet": SelectorNet}
+class DepthwiseBlock(nn.Module):
+    """ConvNeXt block (Liu et al. 2022): x + MLP(norm(depthwise 5x5(x))), the MLP and norm at each pixel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mlp(self.mix(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class DepthwiseNet(nn.Module):
+    """A residual trunk of depthwise convolutions at 7x7, layer norm, no pooling; same interface as `JudgeNet`."""
+
+    def __init__(self, classes: int = 10, mean: float = 0.1307, std: float = 0.3081):
+        super().__init__()
+        self.mean, self.std = mean, std
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 32, 4, stride=2, padding=1),  # [N, 32, 14, 14]
+            nn.GELU(),
+            nn.Conv2d(32, 96, 3, stride=2, padding=1),  # [N, 96, 7, 7]
+            *[DepthwiseBlock(96) for _ in range(4)],
+        )
+        self.norm = nn.LayerNorm(96)
+        self.head = nn.Linear(96, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Pixels in [0, 1] [N, 1, 28, 28] -> penultimate features [N, 96]."""
+        return self.norm(self.body((x - self.mean) / self.std).mean((2, 3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+NETS = {"JudgeNet": JudgeNet, "SelectorNet": SelectorNet, "DepthwiseNet": DepthwiseNet}
 
 
 def chunked(function, images: Tensor, size: int = CHUNK) -> Tensor:
@@ -123,7 +160,7 @@ class Judge:
         return F.softmax(self.logits(images), dim=1)
 
     def features(self, images: Tensor) -> Tensor:
-        """uint8 [N, C, H, W] -> penultimate features float32 [N, 128]."""
+        """uint8 [N, C, H, W] -> penultimate features float32 [N, D]."""
         return chunked(self.net.features, images)
 
 

@@ -1,9 +1,9 @@
 """Images, labels and seeds in one .npz file: written deterministically, read with distrust.
 
-The form: `images` uint8 [N, H, W] (grey), [N, 1, H, W] or [N, H, W, 3] (colour); `labels` int [N];
-`seeds` int [N], optional when read. An .npz is a zip of .npy members; a reader that trusts it can be made
-to unpickle code or to fill the memory. So sizes are checked in the headers before anything is decoded,
-and object arrays are refused.
+The form: `images` uint8 [N, H, W] (grey), [N, 1, H, W] or [N, H, W, 3] (colour); `labels` int [N], all -1
+where the images are unlabelled; `seeds` int [N]. Labels and seeds are optional when read. An .npz is a zip of
+.npy members; a reader that trusts it can be made to unpickle code or to fill the memory. So sizes are checked
+in the headers before anything is decoded, and object arrays are refused.
 """
 
 import math
@@ -19,10 +19,12 @@ from torch import Tensor
 
 from eval.atomic import atomic_file
 from eval.errors import UserError
+from eval.rows import MAX_IMAGES, Rows
+from eval.source_base import shown
 
 KEYS = ("images", "labels", "seeds")
-FORM = "images uint8 [N,28,28] (or [N,H,W,3]), labels int [N] and, optionally, seeds int [N]"
-MAX_IMAGES = 100_000
+FORM = "images uint8 [N,28,28] (or [N,H,W,3]) and, optionally, labels int [N] and seeds int [N]"
+HINT = "Save pixels of 0..1 as np.round(255 * images).astype(np.uint8)."
 MAX_BYTES = 256 << 20  # of one array, decoded
 
 
@@ -42,27 +44,34 @@ def write_npz(path: str | Path, images: Tensor, labels: Tensor, seeds: Tensor) -
 
 
 def read_npz(path: str | Path) -> tuple[Tensor, Tensor, Tensor]:
-    """uint8 [N, C, H, W], int64 labels [N], int64 seeds [N] (0..N-1 where the file has none).
+    """uint8 [N, C, H, W], int64 labels [N] (-1 where the file has none), int64 seeds [N] (else 0..N-1).
 
     `UserError` names the file, what is wrong with it, and the form that is needed.
     """
-    path = Path(path)
+    images, labels, seeds = read_rows(path)
+    n = len(images)
+    return images, torch.full((n,), -1) if labels is None else labels, torch.arange(n) if seeds is None else seeds
+
+
+def read_rows(path: str | Path) -> Rows:
+    """The same, with None for labels or seeds that the file does not have."""
+    path, name = Path(path), shown(path)
     try:
         with zipfile.ZipFile(path) as archive:
             present = [key for key in KEYS if f"{key}.npy" in archive.namelist()]
             arrays = {key: _member(archive, key) for key in present}
     except FileNotFoundError:
-        raise UserError(f"There is no file {path}.") from None
+        raise UserError(f"There is no file {name}.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror or 'damaged'}).") from None
+        raise UserError(f"{name} cannot be read ({error.strerror or 'damaged'}).") from None
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{name}: {error}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError):
-        raise UserError(f"{path} is damaged or not an .npz file. Needed: {FORM}.") from None
+        raise UserError(f"{name} is damaged or not an .npz file. Needed: {FORM}.") from None
     try:
         return _checked(arrays)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{name}: {error}") from None
 
 
 def _member(archive: zipfile.ZipFile, key: str) -> NDArray:
@@ -70,7 +79,8 @@ def _member(archive: zipfile.ZipFile, key: str) -> NDArray:
     with archive.open(f"{key}.npy") as file:
         shape, fortran, dtype = _header(file)
         if dtype.kind not in "iu":
-            raise UserError(f"'{key}' is {dtype}, not whole numbers. Needed: {FORM}.")
+            hint = f" {HINT}" if key == "images" and dtype.kind == "f" else ""
+            raise UserError(f"'{key}' is {dtype}, not whole numbers. Needed: {FORM}.{hint}")
         size = math.prod(shape) * dtype.itemsize
         if not shape or shape[0] > MAX_IMAGES or size > MAX_BYTES:
             limit = f"at most {MAX_IMAGES} images and {MAX_BYTES >> 20} MiB"
@@ -91,21 +101,21 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     raise ValueError(f"npy version {version}")
 
 
-def _checked(arrays: dict[str, NDArray]) -> tuple[Tensor, Tensor, Tensor]:
-    for key in ("images", "labels"):
-        if key not in arrays:
-            raise UserError(f"array '{key}' is missing. Needed: {FORM}.")
-    images, labels = arrays["images"], arrays["labels"]
+def _checked(arrays: dict[str, NDArray]) -> Rows:
+    if "images" not in arrays:
+        raise UserError(f"array 'images' is missing. Needed: {FORM}.")
+    images = arrays.pop("images")
     if images.dtype != np.uint8:
         raise UserError(f"'images' is {images.dtype}, not uint8. Needed: {FORM}.")
     pixels = _channels_first(images)
-    seeds = arrays.get("seeds", np.arange(len(images)))
-    for key, values in (("labels", labels), ("seeds", seeds)):
+    for key, values in arrays.items():
         if values.ndim != 1 or len(values) != len(images):
             raise UserError(f"'{key}' is {list(values.shape)} for {len(images)} images. Needed: {FORM}.")
-        if values.min() < 0 or values.max() > np.iinfo(np.int64).max:
+        unlabelled = key == "labels" and (values == -1).all()
+        if (values.min() < 0 and not unlabelled) or values.max() > np.iinfo(np.int64).max:
             raise UserError(f"'{key}' holds a number below 0 or above 2^63 - 1.")
-    return pixels, torch.from_numpy(labels.astype(np.int64)), torch.from_numpy(seeds.astype(np.int64))
+    whole = {key: torch.from_numpy(values.astype(np.int64)) for key, values in arrays.items()}
+    return Rows(pixels, whole.get("labels"), whole.get("seeds"))
 
 
 def _channels_first(images: NDArray) -> Tensor:

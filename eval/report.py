@@ -1,17 +1,15 @@
 """Reports: the table of scores, the images, and what was computed from them, in one folder.
 
-    report.json      source, plan, scorers, provenance, metrics, confusion, reference; strict JSON
+    report.json      source, plan, scorers, provenance, metrics, confusions, reference, details; strict JSON
     samples.parquet  one row per image: label, seed, every score column
     images.npz       row i of the table is image i (left out for real images: the data set has them)
 
 A folder appears whole or not at all; readers verify checksums, schema and row counts.
 """
 
-import hashlib
-import io
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -23,16 +21,17 @@ from torch import Tensor
 from eval.atomic import atomic_folder
 from eval.errors import UserError
 from eval.npz import read_npz, write_npz
+from eval.report_files import IMAGES, JSON, SCHEMA, TABLE, read_head, read_table, sha256
 from eval.sources import RealSource, SourceInfo
 from eval.summary import Summary
 
-SCHEMA = 1
-JSON, TABLE, IMAGES = "report.json", "samples.parquet", "images.npz"
-KEYS = {
-    "schema", "source", "plan", "scorers", "revision", "packages", "created",
-    "metrics", "confusion", "clip_confusion", "reference", "files",
-}  # fmt: skip
-STANDARD = ("classifier", "clip:digit")  # scorers that a report's id need not name
+# Scorers that a report's id need not name.
+STANDARD = ("classifier", "second", "knn:pixels", "clip:digit", "shape", "neighbours")
+
+
+def nothing() -> dict[str, dict]:
+    """The form of `reasons` and `detectable` where there is nothing to say."""
+    return {"overall": {}, "per_class": {}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +39,12 @@ class Report:
     """One evaluation. `table` (pandas: label, seed, score columns) is the truth; `summary` follows from it.
 
     `plan`: {"per_class": int | None, "seed": int, "count": int, "labels": [classes asked for]}.
-    `scorers`: ids. `reference`: the summary of all real test images under the same scorers.
+    `scorers`: ids. `reference`: the summary of real test images under the same scorers: all of them for what
+    is scored image by image, as many as here for what compares sets (the floor).
     `images`: uint8 [N, C, H, W], image i belonging to row i of the table.
+    `reasons`: why a metric has no value, {"overall": {metric: text}, "per_class": {"0": {metric: text}}}.
+    `detectable`: in the same form, the smallest difference from `reference` that this many images can show.
+    `details`: whatever else was found, plain JSON, by section: "findings", "recognition", "missing", ...
     """
 
     source: SourceInfo
@@ -54,6 +57,9 @@ class Report:
     reference: Summary
     table: pd.DataFrame
     images: Tensor
+    reasons: dict[str, dict] = field(default_factory=nothing)
+    detectable: dict[str, dict] = field(default_factory=nothing)
+    details: dict = field(default_factory=dict)
 
     @property
     def metrics(self) -> dict[str, dict]:
@@ -61,14 +67,9 @@ class Report:
         return self.summary.metrics
 
     @property
-    def confusion(self) -> list[list[int]] | None:
-        """Counts by the classifier: rows = digit asked for, columns = digit judged."""
-        return self.summary.confusion
-
-    @property
-    def clip_confusion(self) -> list[list[int]] | None:
-        """The same by CLIP."""
-        return self.summary.clip_confusion
+    def confusions(self) -> dict[str, list[list[int]]]:
+        """{judge: counts}: rows = digit asked for, columns = digit judged."""
+        return self.summary.confusions
 
     @property
     def tuned(self) -> frozenset[str]:
@@ -101,6 +102,9 @@ class Report:
             "created": self.created,
             **self.summary.to_dict(),
             "reference": self.reference.to_dict(),
+            "reasons": self.reasons,
+            "detectable": self.detectable,
+            "details": self.details,
         }
 
     def save(self, folder: str | Path) -> None:
@@ -110,7 +114,7 @@ class Report:
             pq.write_table(table, beside / TABLE, compression="zstd")
             if self.source.kind != "real":
                 write_npz(beside / IMAGES, self.images, *_keys(self.table))
-            files = {path.name: _sha256(path.read_bytes()) for path in sorted(beside.iterdir())}
+            files = {path.name: sha256(path.read_bytes()) for path in sorted(beside.iterdir())}
             text = json.dumps(self.to_dict() | {"files": files}, indent=1, allow_nan=False)
             (beside / JSON).write_text(text + "\n", encoding="utf-8")
 
@@ -118,15 +122,10 @@ class Report:
 def load(folder: str | Path) -> Report:
     """Read and verify a report. `UserError` names the file that is missing, damaged or of another version."""
     folder = Path(folder)
-    head = _read_head(folder / JSON)
+    head = read_head(folder)
     try:
-        for name, digest in head["files"].items():
-            if name not in (TABLE, IMAGES) or _sha256(_read(folder / name)) != digest:
-                raise UserError(f"{folder / name} is damaged (not what {JSON} vouches for). Score again.")
-        table = pq.read_table(io.BytesIO(_read(folder / TABLE))).to_pandas()
+        table = read_table(folder, head)
         source = SourceInfo(**{key: _frozen(value) for key, value in head["source"].items()})
-        if len(table) != head["plan"]["count"]:
-            raise UserError(f"{folder / TABLE} has {len(table)} rows, not {head['plan']['count']}. Score again.")
         return Report(
             source=source,
             plan=head["plan"],
@@ -138,6 +137,9 @@ def load(folder: str | Path) -> Report:
             reference=Summary.from_dict(head["reference"]),
             table=table,
             images=_load_images(folder, source, table),
+            reasons=head["reasons"],
+            detectable=head["detectable"],
+            details=head["details"],
         )
     except (pa.ArrowInvalid, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / JSON} is not a report of this form ({error}). Score again.") from None
@@ -167,43 +169,11 @@ def _load_images(folder: Path, source: SourceInfo, table: pd.DataFrame) -> Tenso
     return images
 
 
-def _read_head(path: Path) -> dict:
-    """report.json, its keys and schema checked."""
-    try:
-        head = json.loads(_read(path), parse_constant=_refuse)
-    except UserError:
-        raise
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}). Score again.") from None
-    if not isinstance(head, dict) or head.get("schema") != SCHEMA:
-        found = head.get("schema") if isinstance(head, dict) else None
-        raise UserError(f"{path} has schema {found!r}; this version reads {SCHEMA}. Score again.")
-    for key in sorted(KEYS ^ head.keys()):
-        what = "unknown" if key in head else "missing"
-        raise UserError(f"{path}: key '{key[:80]}' is {what}. Score again.")
-    return head
-
-
 def _frozen(value):
     """JSON's lists are tuples in a `SourceInfo`."""
     return tuple(value) if isinstance(value, list) else value
 
 
-def _refuse(token: str) -> None:
-    raise ValueError(f"{token} is not JSON")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        raise UserError(f"{path} is missing or cannot be read. Score again.") from None
-
-
 def _keys(table: pd.DataFrame) -> tuple[Tensor, Tensor]:
     """Labels and seeds of a table, int64 [N] each."""
     return tuple(torch.tensor(table[column].to_numpy()) for column in ("label", "seed"))
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

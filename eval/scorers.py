@@ -1,49 +1,67 @@
 """Per-image scores. A scorer maps images and the digits asked for to columns of a table.
 
-Columns of an image never depend on the images beside it. A new scorer is one class here and one line in
+Columns of an image never depend on the images beside it. A new scorer is one class and one line in
 `SCORERS`; what is averaged from its columns is one line in `summary.METRICS`.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from eval import cache
+from eval.cache import BLOCK
 from eval.clip import load_clip
 from eval.errors import UserError
 from eval.judge import load_judge
-
-BLOCK = 500  # images between two reports of progress
+from eval.knn import KnnScorer
+from eval.memorisation import NeighbourScorer
+from eval.shape import ShapeScorer
+from eval.summary import UNLABELLED
 
 
 class Scorer(Protocol):
-    """`id`: name and hash of the weights (and prompt set); `columns`: what a call returns, in order."""
+    """What measures one image at a time.
+
+    `id`: name and hash of the weights (and prompt set); `columns`: what a call returns, in order;
+    `asked`: those of them that depend on the digit asked for.
+    """
 
     id: str
     name: str
     columns: tuple[str, ...]
+    asked: tuple[str, ...]
 
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """uint8 [N, C, H, W] and int64 [N] in; every column [N] out."""
 
 
-class ClassifierScorer:
-    """The classifier judge: the digit it sees, its probability for the digit asked for, and all of them."""
+class Judge(Scorer, Protocol):
+    """A scorer that reads a digit, and has a space of features in which sets of images can be compared."""
 
-    name = "classifier"
+    def features(self, images: Tensor) -> Tensor:
+        """uint8 [N, C, H, W] -> float32 [N, d]."""
+
+
+class ClassifierScorer:
+    """A classifier judge: the digit it sees, its probability for the digit asked for, and all of them."""
 
     def __init__(self, name: str = "classifier"):
-        self.judge = load_judge(name)
+        self.name, self.judge = name, load_judge(name)
         self.id = self.judge.id
-        classes = len(self.judge.card["class_names"])
-        self.columns = ("classifier_label", "classifier_confidence", *_each("classifier", classes))
+        self.asked = (f"{name}_confidence",)
+        self.columns = (f"{name}_label", *self.asked, *_each(name, len(self.judge.card["class_names"])))
+
+    def features(self, images: Tensor) -> Tensor:
+        return cache.features(self.id, images, self.judge.features)
 
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        p = self.judge.probabilities(images)  # [N, K]
-        scores = {"classifier_label": p.argmax(1), "classifier_confidence": _of(p, labels)}
-        return scores | _split("classifier", p)
+        p = torch.softmax(self.judge.net.head(self.features(images)), dim=1)  # [N, K]
+        scores = {f"{self.name}_label": p.argmax(1), f"{self.name}_confidence": _of(p, labels)}
+        return scores | _split(self.name, p)
 
 
 class ClipScorer:
@@ -54,16 +72,19 @@ class ClipScorer:
     are free of the scale. The raw cosine is the CLIPScore before its factor (2.5 or 100 by tool).
     """
 
+    asked = ("clip_probability", "clip_margin", "clip_cosine")
+
     def __init__(self, name: str = "digit"):
         self.clip = load_clip(name)
         self.id = self.clip.id
         self.name = "clip" if name == "digit" else f"clip:{name}"
-        self.columns = (
-            "clip_label", "clip_probability", "clip_margin", "clip_cosine", *_each("clip", len(self.clip.class_names)),
-        )  # fmt: skip
+        self.columns = ("clip_label", *self.asked, *_each("clip", len(self.clip.class_names)))
+
+    def features(self, images: Tensor) -> Tensor:
+        return cache.features(self.id, images, self.clip.encode_images)
 
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        cosine = self.clip.cosines(images)  # [N, K]
+        cosine = (self.features(images) @ self.clip.text_bank().T).clamp(-1, 1)  # [N, K]
         p = torch.softmax(self.clip.scale * cosine, dim=1)
         asked = _of(cosine, labels)
         other = cosine.scatter(1, labels[:, None], -torch.inf).amax(1)
@@ -77,8 +98,12 @@ class ClipScorer:
 
 
 SCORERS: dict[str, Callable[[str], Scorer]] = {
-    "classifier": lambda clip: ClassifierScorer(),
+    "classifier": lambda clip: ClassifierScorer("classifier"),
+    "second": lambda clip: ClassifierScorer("second"),
+    "knn": lambda clip: KnnScorer(),
     "clip": lambda clip: ClipScorer(clip),
+    "shape": lambda clip: ShapeScorer(),
+    "neighbours": lambda clip: NeighbourScorer(),
 }
 
 
@@ -99,24 +124,38 @@ def score(
 ) -> pd.DataFrame:
     """The table: label, seed and every scorer's columns, row i for images[i] (uint8 [N, C, H, W]).
 
-    `UserError` where a score is not a finite number; ValueError where two scorers share a column.
+    Where two judges or more read the images, `disagreement` is the share of them that do not read what
+    most of them read. Images without a label (all -1) get the columns that need none. `UserError` where a
+    score is not a finite number; ValueError where two scorers share a column.
     """
-    columns = [column for scorer in scorers for column in scorer.columns]
+    labelled = bool((labels != UNLABELLED).all())
+    columns = [c for scorer in scorers for c in scorer.columns if labelled or c not in scorer.asked]
     if len(set(columns)) < len(columns):
         raise ValueError("two scorers write the same column")
     parts: dict[str, list[Tensor]] = {column: [] for column in columns}
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         for scorer in scorers:
-            for column, values in scorer(images[block], labels[block]).items():
-                parts[column].append(values.cpu())
+            found = scorer(images[block], labels[block].clamp(min=0))
+            for column in parts.keys() & found.keys():
+                parts[column].append(found[column].cpu())
         if progress:
             progress(min(start + BLOCK, len(images)), len(images))
     joined = {column: torch.cat(blocks) for column, blocks in parts.items()}
     for column, values in joined.items():
         if not values.isfinite().all():
             raise UserError(f"Column '{column}' holds a score that is not a number: use another scorer.")
-    return pd.DataFrame({k: v.numpy() for k, v in ({"label": labels, "seed": seeds} | joined).items()})
+    table = pd.DataFrame({k: v.numpy() for k, v in ({"label": labels, "seed": seeds} | joined).items()})
+    read = [column for column in columns if column.endswith("_label")]
+    if len(read) > 1:
+        table["disagreement"] = _disagreement(table[read].to_numpy())
+    return table
+
+
+def _disagreement(read: np.ndarray) -> np.ndarray:
+    """Labels [N, J] by J judges -> share of judges that differ from the most common reading [N]."""
+    same = (read[:, :, None] == read[:, None, :]).sum(2)  # [N, J]: how many judges read what this one reads
+    return (1 - same.max(1) / read.shape[1]).astype(np.float32)
 
 
 def _each(prefix: str, classes: int) -> tuple[str, ...]:

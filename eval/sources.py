@@ -1,14 +1,12 @@
-"""Where images come from: a checkpoint, the real test set, or a file. All look the same to the scorers.
+"""Where images come from: a checkpoint, the real test set, a file, a folder, or somebody else's program.
 
-A source names its images by (label, seed): `plan` says which there are, `images` delivers them.
+All look the same to the scorers. A source names its images by (label, seed): `plan` says which there are,
+`images` delivers them. What is read or run lies in files of its own; here they are given their names.
 """
 
-import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,9 +14,14 @@ from torch import Tensor
 from diffusion_core import checkpoint, data, noise
 from diffusion_core.checkpoint import Checkpoint, revision
 from diffusion_core.config import SampleConfig, to_dict
-from diffusion_core.generate import generate
+from diffusion_core.generate import Watch, generate
+from diffusion_core.schedules import karras
+from eval import callables, idx, npz, pipelines
 from eval.errors import UserError
-from eval.npz import read_npz
+from eval.folders import read_folder
+from eval.rows import RowsSource, digest
+from eval.source_base import ImageSource, Progress, Source, SourceInfo, shown
+from eval.tables import read_parquet
 
 __all__ = [
     "CHECKPOINTS", "CheckpointSource", "ImageSource", "NpzSource", "RealSource", "Source", "SourceInfo",
@@ -26,65 +29,26 @@ __all__ = [
 ]  # fmt: skip
 
 CHECKPOINTS = data.ROOT / "checkpoints"
-Progress = Callable[[int, int], None]  # (images done, images in all)
+READERS = {
+    "npz": lambda path, form: npz.read_rows(path),
+    "folder": read_folder,
+    "parquet": read_parquet,
+    "idx": idx.read_idx,
+}
 
 
-@dataclass(frozen=True)
-class SourceInfo:
-    """What a report says about where its images came from."""
-
-    id: str  # changes when the images do
-    kind: str  # "checkpoint", "real" or "npz"
-    name: str
-    dataset: str
-    class_names: tuple[str, ...]
-    settings: str = ""  # short form of `sample`, for names of reports
-    sample: dict | None = None  # sample config of a checkpoint
-    sha256: str | None = None  # of the weights, or of the images
-    images_seen: int | None = None  # in training
-    rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
-
-
-class ImageSource(Protocol):
-    """What scoring needs. Labels and seeds are int64 [N], images uint8 [N, C, H, W]."""
-
-    info: SourceInfo
-    id: str
-    kind: str
-    name: str
-    class_names: tuple[str, ...]
+class DrawnSource(Source):
+    """Images that are drawn when asked for, as many as one likes, and kept nowhere."""
 
     def plan(self, per_class: int | None, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """Labels and seeds of `per_class` images of each class; None = all there are."""
-
-    def images(self, labels: Tensor, seeds: Tensor, progress: Progress | None = None) -> Tensor:
-        """The images so named, in that order."""
-
-
-class Source:
-    """What all sources share: an `info`, and shorthands for its parts."""
-
-    def __init__(self, info: SourceInfo):
-        self.info = info
-
-    @property
-    def id(self) -> str:
-        return self.info.id
-
-    @property
-    def kind(self) -> str:
-        return self.info.kind
-
-    @property
-    def name(self) -> str:
-        return self.info.name
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.info.class_names
+        """Where the source takes no labels, they are all -1 and the seeds are the same."""
+        if per_class is None:
+            raise UserError(f"A {self.kind} draws any number of images: say how many per class.")
+        labels, seeds = noise.plan(per_class, seed, len(self.class_names))
+        return labels if self.info.labelled else torch.full_like(labels, -1), seeds
 
 
-class CheckpointSource(Source):
+class CheckpointSource(DrawnSource):
     """Images drawn from a checkpoint: a folder, or one already loaded. Keeps no image."""
 
     def __init__(self, where: str | Path | Checkpoint, sample: SampleConfig | None = None):
@@ -108,13 +72,28 @@ class CheckpointSource(Source):
             )
         )
 
-    def plan(self, per_class: int | None, seed: int = 0) -> tuple[Tensor, Tensor]:
-        if per_class is None:
-            raise UserError("A checkpoint draws any number of images: say how many per class.")
-        return noise.plan(per_class, seed, len(self.class_names))
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """The noise level of every denoising step, falling; model range."""
+        sample = self.sample
+        return tuple(karras(sample.steps, sample.sigma_min, sample.sigma_max, sample.rho)[:-1].tolist())
+
+    def images(
+        self, labels: Tensor, seeds: Tensor, progress: Progress | None = None, watch: Watch | None = None
+    ) -> Tensor:
+        """`watch(i, rows, estimates)` sees the estimates made at `sigmas[i]` (see `generate`)."""
+        return generate(self.checkpoint, labels, seeds, self.sample, progress, watch)
+
+
+class ProgramSource(DrawnSource):
+    """Images from somebody else's program."""
+
+    def __init__(self, program: pipelines.Pipeline | callables.Function):
+        super().__init__(program.info)
+        self._program = program
 
     def images(self, labels: Tensor, seeds: Tensor, progress: Progress | None = None) -> Tensor:
-        return generate(self.checkpoint, labels, seeds, self.sample, progress)
+        return self._program.draw(labels, seeds, progress)
 
 
 class RealSource(Source):
@@ -122,7 +101,7 @@ class RealSource(Source):
 
     def __init__(self, split: str = "test", dataset: str = "mnist"):
         self.data = data.load(dataset, split)
-        sha256 = _digest(self.data.images, self.data.labels)
+        sha256 = digest(self.data.images, self.data.labels)
         names = self.data.spec.class_names
         name = f"real/{dataset}-{split}@{sha256[:12]}"
         super().__init__(SourceInfo(name, "real", "real", dataset, names, sha256=sha256))
@@ -151,60 +130,57 @@ class RealSource(Source):
         return self.data.images[seeds]
 
 
-class NpzSource(Source):
-    """Images from an .npz file (its form: eval/npz.py), with the labels and seeds it gives them."""
+class NpzSource(RowsSource):
+    """Images from an .npz file (its form: eval/npz.py)."""
 
     def __init__(self, path: str | Path, dataset: str = "mnist"):
-        """`UserError` where the file does not hold images and labels of `dataset`'s form."""
-        path, spec = Path(path), data.spec(dataset)
-        self._images, self._labels, self._seeds = read_npz(path)
-        if tuple(self._images.shape[1:]) != spec.shape:
-            found, needed = list(self._images.shape[1:]), list(spec.shape)
-            raise UserError(f"{path}: images are {found} (channels first); '{dataset}' needs {needed}.")
-        highest = int(self._labels.max())
-        if highest >= len(spec.class_names):
-            raise UserError(f"{path}: label {highest} is outside 0..{len(spec.class_names) - 1}.")
-        keys = zip(self._labels.tolist(), self._seeds.tolist(), strict=True)
-        self._rows = {key: i for i, key in enumerate(keys)}
-        if len(self._rows) < len(self._labels):
-            raise UserError(f"{path}: two images have the same label and seed. Leave 'seeds' out.")
-        sha256 = _digest(self._images, self._labels, self._seeds)
-        name = f"{path.stem}@{sha256[:12]}"
-        super().__init__(SourceInfo(name, "npz", path.stem, dataset, spec.class_names, sha256=sha256))
-
-    def plan(self, per_class: int | None, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """The first `per_class` of each label, fewer where the file has fewer. `seed` is unused."""
-        if per_class is None:
-            return self._labels.clone(), self._seeds.clone()
-        if per_class < 1:
-            raise UserError(f"The count per class must be at least 1, not {per_class}.")
-        one_hot = torch.nn.functional.one_hot(self._labels, len(self.class_names))
-        nth = (one_hot.cumsum(0) * one_hot).sum(1)  # [N]: this is the nth of its label
-        return self._labels[nth <= per_class], self._seeds[nth <= per_class]
-
-    def images(self, labels: Tensor, seeds: Tensor, progress: Progress | None = None) -> Tensor:
-        try:
-            rows = [self._rows[key] for key in zip(labels.tolist(), seeds.tolist(), strict=True)]
-        except KeyError as error:
-            raise UserError(f"{self.name} has no image with (label, seed) {error}.") from None
-        if progress:
-            progress(len(rows), len(rows))
-        return self._images[rows]
+        super().__init__(path, "npz", npz.read_rows(path), data.spec(dataset))
 
 
-def open_source(name: str, sample: SampleConfig | None = None, folder: Path = CHECKPOINTS) -> ImageSource:
-    """ "real", an .npz file, a checkpoint's folder, or the name of a checkpoint under `folder`."""
-    is_file = name.lower().endswith(".npz")
-    if sample is not None and (name == "real" or is_file):
-        raise UserError(f"Sampling settings apply to checkpoints only; '{name[:80]}' is not one.")
-    if name == "real":
-        return RealSource()
-    if is_file:
-        return NpzSource(name)
-    if place := _place(name, folder):
-        return CheckpointSource(place, sample)
+def open_source(
+    name: str, sample: SampleConfig | None = None, folder: Path = CHECKPOINTS, dataset: str = "mnist"
+) -> ImageSource:
+    """The source called `name`; `UserError` where there is none, or where it does not hold images of `dataset`.
+
+    "real"; a checkpoint's folder, or its name under `folder`; an .npz, .parquet or IDX file; a folder (or .zip)
+    of images, or of parquet files; a folder of diffusers; `module:function`, which runs that module's code.
+    """
+    kind, form = _kind(name, folder), data.spec(dataset)
+    if sample is not None and kind not in ("checkpoint", None):
+        raise UserError(f"Sampling settings apply to checkpoints only; '{shown(name, 80)}' is not one.")
+    if kind == "real":
+        return RealSource(dataset=dataset)
+    if kind == "checkpoint":
+        return CheckpointSource(_place(name, folder), sample)
+    if kind in READERS:
+        return RowsSource(name, kind, READERS[kind](name, form), form)
+    if kind == "diffusers":
+        return ProgramSource(pipelines.Pipeline(name, form))
+    if kind == "callable":
+        return ProgramSource(callables.Function(name, form))
     known = ", ".join(["real", *checkpoint_names(folder)])
-    raise UserError(f"There is no '{name[:80]}'. Known: {known}; or give a folder or an .npz file.")
+    raise UserError(
+        f"There is no '{shown(name, 80)}'. Known: {known}; or give an .npz, .parquet or IDX file, "
+        "a folder of images or of diffusers, or module:function."
+    )
+
+
+def _kind(name: str, folder: Path) -> str | None:
+    """What `name` looks like; a file need not be there."""
+    if name == "real":
+        return "real"
+    low = name.lower()
+    if low.endswith((".npz", ".parquet", ".zip")):
+        return {".npz": "npz", ".zip": "folder"}.get(low[-4:], "parquet")
+    if idx.NAME.search(name):
+        return "idx"
+    if _place(name, folder):
+        return "checkpoint"
+    if os.path.isdir(name):
+        if pipelines.is_pipeline(name):
+            return "diffusers"
+        return "parquet" if any(Path(name).glob("*.parquet")) else "folder"
+    return "callable" if callables.NAME.fullmatch(name) else None
 
 
 def checkpoint_folder(name: str, folder: Path = CHECKPOINTS) -> Path:
@@ -233,8 +209,3 @@ def _settings(sample: SampleConfig) -> str:
     changed = [key for key in rest if getattr(sample, key) != getattr(default, key)]
     parts = [f"{sample.sampler}{sample.steps}", f"g{sample.guidance:g}"]
     return "-".join(parts + [f"{key}{getattr(sample, key):g}" for key in changed])
-
-
-def _digest(*tensors: Tensor) -> str:
-    """sha256 over the tensors' bytes."""
-    return hashlib.sha256(b"".join(t.contiguous().numpy().tobytes() for t in tensors)).hexdigest()

@@ -1,4 +1,4 @@
-"""Trains the two classifier judges: cross-entropy on jittered digits, AdamW, one cycle, averaged weights."""
+"""Trains the classifier judges: cross-entropy on jittered digits, AdamW, one cycle, averaged weights."""
 
 import copy
 from collections.abc import Callable
@@ -30,6 +30,7 @@ class Recipe:
 
 RECIPES = {
     "classifier": Recipe("JudgeNet", "reports every accuracy; never tuned against", 0, 10, 4e-3),
+    "second": Recipe("DepthwiseNet", "reports beside the classifier; chooses nothing", 2, 12, 3e-3),
     "selector": Recipe("SelectorNet", "chooses settings; never reports", 1, 10, 1.5e-3),
 }
 

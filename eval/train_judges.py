@@ -1,11 +1,14 @@
-"""Trains the judges: `python -m eval.train_judges classifier|selector|clip [--minutes M]`.
+"""Trains the judges and writes their cards: `python -m eval.train_judges classifier|second|selector|clip|card JUDGE`.
 
 Only the training split is used. Its last 5,000 images are held out: whatever had to be chosen (the
 architecture, the augmentation, the number of passes) was chosen on them. The test split is read once,
-after training, for the card.
+after training, for the card; `card JUDGE` reads it again with weights that are there already.
 """
 
 import argparse
+import re
+import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,14 +16,16 @@ from torch.nn import functional as F
 
 from diffusion_core.data import Dataset, load
 from eval import train_classifier, train_clip
-from eval.cards import measured, write
-from eval.clip import ClipModel
+from eval.cards import measured, write, write_card
+from eval.clip import ClipModel, load_clip, load_digit_clip
 from eval.clip_files import WEIGHTS
-from eval.judge import JUDGES, chunked
+from eval.errors import UserError
+from eval.judge import JUDGES, chunked, load_judge, read_card
 from eval.meaning import damage_auc, shape_auc
 from eval.prompts import PROMPT_SETS
 
 HELD_OUT = 5_000
+CLIP_ROLE = "text judge; zero-shot by captions"
 
 
 def split(data: Dataset) -> tuple[Dataset, Dataset]:
@@ -54,7 +59,7 @@ def training_note(name: str, data: Dataset, seed: int, passes: float, **more) ->
 
 
 def make_classifier(name: str, minutes: float, folder: Path) -> dict:
-    """Train, measure and save `classifier` or `selector`; returns the card's test section."""
+    """Train, measure and save a classifier judge; returns the card's test section."""
     data, held = split(load("mnist", "train"))
     recipe = train_classifier.RECIPES[name]
 
@@ -86,21 +91,15 @@ def make_clip(minutes: float, folder: Path) -> dict:
     """Train, measure and save the digit CLIP; returns the card's test section."""
     data, held = split(load("mnist", "train"))
 
-    def judge(model: torch.nn.Module, tokenizer, images: torch.Tensor, labels: torch.Tensor) -> dict:
-        clip = ClipModel("digit", model, tokenizer, "", {})
-        return {name: measured(clip.logits(images, name).softmax(1), labels) for name in PROMPT_SETS}
-
     def report(model: torch.nn.Module, tokenizer) -> None:
-        for name, found in judge(model, tokenizer, held.images, held.labels).items():
+        for name, found in clip_test(ClipModel("digit", model, tokenizer, "", {}), held).items():
             print(f"held out {found['accuracy']['value']:.4%} with the {name} prompts", flush=True)
 
     model, tokenizer, passes = train_clip.train(
         data.images, data.labels, data.spec.mean, data.spec.std, folder, minutes, report
     )
-    on_held_out = judge(model, tokenizer, held.images, held.labels)
-    test = load("mnist", "test")
-    clip = ClipModel("digit", model, tokenizer, "", {})
-    card = card_head("clip", "text judge; zero-shot by captions", model, data) | {
+    clip, test = ClipModel("digit", model, tokenizer, "", {}), load("mnist", "test")
+    card = card_head("clip", CLIP_ROLE, model, data) | {
         "training": training_note(
             "clip",
             data,
@@ -109,28 +108,78 @@ def make_clip(minutes: float, folder: Path) -> dict:
             augmentation="as the classifier, a quarter zoomed by 0.6 to 1.15; 20 % damaged, 10 % no digit",
             captions="digit, quality, thickness, slant, width, size; true, false or undecided for each image",
             loss="sigmoid over decided image-caption pairs, cross-entropy over ten digits in one wording",
-            held_out_accuracy=on_held_out["default"]["accuracy"]["value"],
+            held_out_accuracy=clip_test(clip, held)["default"]["accuracy"]["value"],
         ),
-        "test": judge(model, tokenizer, test.images, test.labels),
+        "test": clip_test(clip, test),
         "damage_auc": damage_auc(clip, test.images[:2000]),
         "shape_auc": shape_auc(clip, test.images),
     }
     write(folder, WEIGHTS, model, card)
-    return {name: found["accuracy"] for name, found in card["test"].items()}
+    return card["test"]
+
+
+def clip_test(clip: ClipModel, data: Dataset) -> dict[str, dict]:
+    """Prompt set -> what `measured` says of a CLIP on `data`, whose images are encoded once."""
+    seen = clip.scale * clip.encode_images(data.images)
+    return {name: measured((seen @ clip.text_bank(name).T).softmax(1), data.labels) for name in PROMPT_SETS}
+
+
+def renew_card(folder: Path) -> dict:
+    """Measure a saved judge on the test digits and replace only `test` in its card; returns that section."""
+    card, test = read_card(folder), load("mnist", "test")
+    if card.get("architecture") == "CLIP":
+        found = clip_test(load_digit_clip(folder), test)
+    else:
+        found = measured(load_judge(folder).probabilities(test.images), test.labels)
+    write_card(folder, card | {"test": found})
+    return found
+
+
+def make_pretrained_card(name: str, out: Path) -> dict:
+    """Measure a CLIP that is not ours, as `load_clip` knows it; its card goes to `out`/<name>; returns `test`."""
+    clip, test = load_clip(name), load("mnist", "test")
+    card = card_head(clip.name, CLIP_ROLE, clip.model, test) | {"test": clip_test(clip, test), "sha256": clip.sha256}
+    write_card(out / re.sub(r"[^A-Za-z0-9._-]+", "-", clip.name), card)
+    return card["test"]
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line; bad arguments end it with code 2."""
+    parser = argparse.ArgumentParser(prog="python -m eval.train_judges", description=__doc__.split("\n")[0])
+    tasks = parser.add_subparsers(dest="task", required=True)
+    names = [*train_classifier.RECIPES, "clip"]
+    commands = {name: tasks.add_parser(name, help=f"train the judge '{name}'") for name in names}
+    for command in commands.values():
+        command.add_argument("--minutes", type=float, default=120.0, help="stop by then (default 120)")
+    card = commands["card"] = tasks.add_parser("card", help="measure a trained judge again; only its card changes")
+    card.add_argument("judge", choices=names)
+    card.add_argument("--clip", metavar="NAME", help="of 'clip': a pretrained one, MODEL/TAG or a folder, instead")
+    for command in commands.values():
+        command.add_argument("--out", type=Path, default=JUDGES, help="folder of the judges' folders")
+    options = parser.parse_args(arguments)
+    if options.task == "card" and options.clip and options.judge != "clip":
+        parser.error("--clip goes with 'card clip' only")
+    return options
+
+
+def work(options: argparse.Namespace) -> dict:
+    """What the command line asks for; returns the card's test section."""
+    if options.task == "card" and options.clip:
+        return make_pretrained_card(options.clip, options.out)
+    if options.task == "card":
+        return renew_card(options.out / options.judge)
+    make = make_clip if options.task == "clip" else partial(make_classifier, options.task)
+    return make(options.minutes, options.out / options.task)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train one judge and print its accuracy on the real test digits; argparse ends bad arguments with code 2."""
-    parser = argparse.ArgumentParser(prog="python -m eval.train_judges", description=__doc__.split("\n")[0])
-    parser.add_argument("judge", choices=[*train_classifier.RECIPES, "clip"])
-    parser.add_argument("--minutes", type=float, default=120.0, help="stop by then (default 120)")
-    parser.add_argument("--out", type=Path, default=JUDGES, help="folder of the judges' folders")
-    options = parser.parse_args(arguments)
-    folder = options.out / options.judge
-    if options.judge == "clip":
-        print(make_clip(options.minutes, folder))
-    else:
-        print(make_classifier(options.judge, options.minutes, folder)["accuracy"])
+    """Train or measure one judge and print its accuracy on the real test digits; a user's mistake ends with code 2."""
+    try:
+        found = work(parse(arguments))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    print(found["accuracy"] if "accuracy" in found else {name: part["accuracy"] for name, part in found.items()})
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.presets import Preset
+from eval import cache
 
 TINY = NetworkConfig(channels=(16, 32))
 TINY_PRESET = Preset(TINY, TrainConfig(batch=16, warmup_images=64), SampleConfig(steps=2))
@@ -38,6 +39,14 @@ def save_tiny(folder: Path, seed: int = 0, **changes) -> CheckpointMeta:
         train_seconds=1.0,
     )
     return checkpoints.save(folder, random_denoiser(seed=seed), replace(meta, **changes))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fresh_cache(tmp_path_factory):
+    """Nothing that an older version of the code computed may decide a test; within one run it may be used again."""
+    kept, cache.CACHE = cache.CACHE, tmp_path_factory.mktemp("cache")
+    yield
+    cache.CACHE = kept
 
 
 @pytest.fixture

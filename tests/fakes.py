@@ -48,6 +48,7 @@ class FakeScorer:
         self.name = name
         self.id = f"{'clip:digit' if name == 'clip' else name}@fake{version}"
         extra = ("confidence",) if name == "classifier" else ("probability", "margin", "cosine")
+        self.asked = tuple(f"{name}_{c}" for c in extra)
         self.columns = tuple(f"{name}_{c}" for c in ("label", *extra, *(f"p{d}" for d in range(10))))
 
     def __call__(self, images, labels):

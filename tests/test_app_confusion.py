@@ -57,7 +57,7 @@ def test_an_empty_cell_says_so(store, key):
 
 
 def test_real_digits_are_paged(store, key):
-    table = store.report(store.report_key("real")).confusion
+    table = store.report(store.report_key("real")).confusions["classifier"]
     whole = table[0][0]
     assert whole > confusion.PAGE
     pages = -(-whole // confusion.PAGE)

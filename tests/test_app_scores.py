@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app import figures, words
+from app import figures, paired, words
 from app.store import Store
 from app.tabs import compare, scores
 from diffusion_core.errors import UserError
@@ -24,8 +24,8 @@ def report_of(store, name):
 
 def test_the_figure_shows_the_report(store):
     report = report_of(store, "early")
-    for metric, entry in words.METRICS.items():
-        scale = 100 if entry.unit == "%" else 1
+    for metric in scores.available(report):
+        scale = 100 if words.METRICS[metric].unit == "%" else 1
         marks, ceiling = figures.score_bars(
             report.metrics["per_class"], report.reference.metrics["per_class"], metric
         ).data
@@ -72,7 +72,7 @@ def test_the_tab_shows_numbers_with_intervals_and_n(store):
     above, figure, table, below = scores.page(store, store.report_key("early"), "accuracy")
     e = report_of(store, "early").metrics["overall"]["accuracy"]
     assert words.show(e.value) in above and words.show_interval(e) in above and f"n = {10 * PER_CLASS}" in above
-    assert len(figure.data) == 2 and table.count("<tr>") == 12 and below.count("<tr>") == 7
+    assert len(figure.data) == 2 and table.count("<tr>") == 12 and below.count("<tr>") == 8
     assert "What it cannot say" in below
     with pytest.raises(UserError, match="no such metric"):
         scores.page(store, store.report_key("early"), "fid")
@@ -93,17 +93,17 @@ def test_a_score_that_was_tuned_for_is_marked(store):
 
 def test_the_better_checkpoint_is_named_with_its_interval(store):
     a, b = store.report_key("early"), store.report_key("mnist")
-    verdict, figure, table, pairs = compare.page(store, a, b, "accuracy", "all", 0)
+    verdict, figure, digits, pairs, more = compare.page(store, a, b, "accuracy", "all", "differ", 0)
     assert "mnist is better than early" in verdict and "pairs of the same label and seed" in verdict
-    assert len(figure.data) == 2 and table.count("<tr>") == 7
+    assert len(figure.data) == 2 and digits.count("<tr>") == 11 and "B − A, cell by cell" in more
     assert pairs.count('class="pair"') == compare.PAGE
     row = compare_reports(store.report(a), store.report(b)).row("accuracy")
-    assert compare.difference(row, "%")[0] in table and compare.told_apart(row)[0] == "B"
+    assert paired.difference(row, "%")[0] in more and paired.told_apart(row)[0] == "B"
 
 
 def test_pairs_share_label_and_seed_and_differing_ones_come_first(store):
     a, b = report_of(store, "early"), report_of(store, "mnist")
-    found = compare.pairs(a, b, "all")
+    found = paired.pairs(a, b, "all", "differ", "classifier")
     assert len(found) == 10 * PER_CLASS
     differ = []
     for i, j in found:
@@ -111,16 +111,28 @@ def test_pairs_share_label_and_seed_and_differing_ones_come_first(store):
         assert (one["label"], one["seed"]) == (other["label"], other["seed"])
         differ.append(one["classifier_label"] != other["classifier_label"])
     assert sum(differ) > 2 and differ == sorted(differ, reverse=True)
-    fives = compare.pairs(a, b, "5")
+    fives = paired.pairs(a, b, "5", "differ", "classifier")
     assert len(fives) == PER_CLASS and all(a.table["label"][i] == 5 for i, _ in fives)
 
 
+def test_the_pairs_that_only_one_side_gets_right_are_those_the_matrices_differ_by(store):
+    a, b = report_of(store, "early"), report_of(store, "mnist")
+    gained, lost = (paired.pairs(a, b, "all", order, "classifier") for order in ("gained", "lost"))
+    right_a, right_b = (sum(r.confusions["classifier"][d][d] for d in range(10)) for r in (a, b))
+    assert len(gained) - len(lost) == right_b - right_a > 0
+    assert all(b.table["classifier_label"][j] == b.table["label"][j] for _, j in gained)
+    html = paired.matrices(a, b, "classifier")
+    assert html.count('class="good"') == 2  # more fives read as 5, fewer read as 6
+    apart = [paired.pairs(a, b, "all", order, "classifier") for order in ("nearest", "farthest")]
+    assert apart[0] == apart[1][::-1] or set(apart[0]) == set(apart[1])
+
+
 def test_images_of_real_digits_are_not_paired_by_number(store):
-    html = compare.turned(store, store.report_key("real"), store.report_key("mnist"), "all", 0)
+    html = compare.turned(store, store.report_key("real"), store.report_key("mnist"), "accuracy", "all", "differ", 0)
     assert "need two checkpoints" in html
     for digit in ("10", None, [], 5):
-        with pytest.raises(UserError, match="Choose one of the digits"):
-            compare.turned(store, store.report_key("early"), store.report_key("mnist"), digit, 0)
+        with pytest.raises(UserError, match="from what is offered"):
+            compare.turned(store, store.report_key("early"), store.report_key("mnist"), "accuracy", digit, "differ", 0)
 
 
 def test_the_default_comparison_is_the_favourite_against_another_checkpoint(store):

@@ -5,7 +5,7 @@ import pytest
 from app.build import CHECKPOINTS
 from app.links import View
 from app.store import REAL, Store
-from app.tabs import compare, confusion, generate, scores
+from app.tabs import compare, confusion, generate, judges, scores
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +35,20 @@ def test_the_page_opens_with_shipped_digits(store):
 def test_every_tab_has_something_to_show(store):
     assert len(scores.page(store, *settings(store, scores))[1].data) == 2
     key, *_ = settings(store, confusion)
-    table = store.report(key).confusion
+    table = store.report(key).confusions["classifier"]
     grid, words, found = confusion.page(store, *settings(store, confusion))
     assert grid.count('class="cell ') == 100 and "Asked for" in words
     assert found.count('<li class="sample') == max(
         n for r, row in enumerate(table) for c, n in enumerate(row) if r != c
     )
-    verdict, _, _, pairs = compare.page(store, *settings(store, compare))
-    assert "mnist" in verdict and '<li class="pair">' in pairs
+    verdict, _, _, pairs, more = compare.page(store, *settings(store, compare))
+    assert "mnist" in verdict and '<li class="pair">' in pairs and "recall" in more.lower()
+    table, figure, digits, grid = judges.page(*settings(store, judges))
+    assert table.count("<tr>") == 5 and len(figure.data) == 2 and digits.count("<tr>") == 11
 
 
 def test_real_digits_are_behind_the_switch(store):
     key, *_ = settings(store, confusion)
     found = confusion.page(store, key, "real", "classifier", False, [5, 6], 0)[2]
-    real = store.report(store.report_key(REAL)).confusion[5][6]
+    real = store.report(store.report_key(REAL)).confusions["classifier"][5][6]
     assert found.count('<li class="sample') == real

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from app.words import JUDGES
 from diffusion_core.data import ROOT
 from tests.pages import PER_CLASS, make_root
 
@@ -114,7 +115,7 @@ def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
     expect(page.locator("#stage .summary")).to_contain_text("Classifier reads", timeout=WAIT)
     expect(page.locator("#stage .card")).to_have_count(6)
     assert page.locator("#stage .card .asked b").all_inner_texts() == ["3", "3", "5", "5", "8", "8"]
-    expect(page.locator("#stage .card .verdict:has-text('Classifier')")).to_have_count(6)
+    expect(page.locator("#stage .card .verdict:not(.waiting)")).to_have_count(6 * len(JUDGES), timeout=WAIT)
     tile = page.locator("#stage .film.estimate").first
     assert tile.evaluate("e => [e.naturalWidth, e.naturalHeight, getComputedStyle(e).imageRendering]") == [
         28, 28 * 5, "pixelated",
@@ -224,7 +225,7 @@ def test_scores_and_compare_draw_their_figures(visit):
 def test_it_fits_a_phone(visit, theme):
     page = visit(f"?__theme={theme}", width=390, height=844)
     assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
-    for tab in ("Scores", "Confusion", "Compare", "Generate"):
+    for tab in ("Scores", "Confusion", "Compare", "Judges", "Generate"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_selector(READY)
         page.wait_for_timeout(300)

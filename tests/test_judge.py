@@ -9,11 +9,13 @@ import torch
 from torch.nn import functional as F
 
 from diffusion_core.data import load
-from eval.cards import auc, calibration_error, measured, write
+from eval import train_classifier
+from eval.cards import auc, measured, write
 from eval.errors import UserError
 from eval.judge import CHUNK, JUDGES, load_judge
 from eval.optimise import Clock, one_cycle
 from eval.train_classifier import RECIPES, train
+from eval.train_judges import main
 
 PART = slice(None, None, 5)  # every fifth test image: 2,000 of them
 
@@ -33,29 +35,41 @@ def test_accuracy_of_the_classifier_on_real_test_digits(probabilities, real_digi
     assert (probabilities[PART].argmax(1) == real_digits.labels[PART]).float().mean() >= 0.99
 
 
-def test_accuracy_of_the_selector_on_real_test_digits(real_digits):
-    judged = load_judge("selector").probabilities(real_digits.images[PART]).argmax(1)
-    assert (judged == real_digits.labels[PART]).float().mean() >= 0.985
-
-
 def test_the_card_tells_the_truth(probabilities, real_digits):
     found, told = measured(probabilities, real_digits.labels), load_judge("classifier").card["test"]
     assert found["confusion"] == told["confusion"]
     assert found["accuracy"] == pytest.approx(told["accuracy"])
     assert found["per_class"] == {key: pytest.approx(value) for key, value in told["per_class"].items()}
     assert found["calibration_error"] == pytest.approx(told["calibration_error"], abs=1e-5)
+    assert [part["n"] for part in found["reliability"]] == [part["n"] for part in told["reliability"]]
     assert told["accuracy"]["value"] >= 0.995
     assert told["calibration_error"] < 0.01
 
 
 def test_the_judges_are_different():
-    first, second = load_judge("classifier").card, load_judge("selector").card
-    assert first["architecture"] != second["architecture"]
-    assert first["training"]["seed"] != second["training"]["seed"]
-    assert second["test"]["accuracy"]["value"] >= 0.993
+    cards = [load_judge(name).card for name in ("classifier", "second", "selector")]
+    assert len({card["architecture"] for card in cards}) == len({card["training"]["seed"] for card in cards}) == 3
+    assert all(card["parameters"] < 1_000_000 for card in cards)
 
 
-@pytest.mark.parametrize("name", ["classifier", "selector"])
+@pytest.mark.parametrize(("name", "least"), [("second", 0.995), ("selector", 0.993)])
+def test_the_other_cards_tell_the_truth(name, least, real_digits):
+    card, labels = load_judge(name).card["test"], real_digits.labels[PART]
+    judged = load_judge(name).probabilities(real_digits.images[PART]).argmax(1)
+    assert card["accuracy"]["value"] >= least
+    # On a fifth of the images: four standard deviations of a share of 2,000.
+    assert (judged == labels).float().mean() == pytest.approx(card["accuracy"]["value"], abs=0.007)
+
+
+def test_the_second_errs_on_its_own(probabilities, real_digits):
+    """Of the classifier's misses it shares some and corrects some: it is a second opinion."""
+    ours, labels = probabilities.argmax(1), real_digits.labels
+    wrong = torch.nonzero(ours != labels).flatten()
+    also = load_judge("second").probabilities(real_digits.images[wrong]).argmax(1) != labels[wrong]
+    assert 0.1 < also.float().mean() < 0.9
+
+
+@pytest.mark.parametrize("name", ["classifier", "second", "selector"])
 def test_results_do_not_depend_on_batch_or_order(name, real_digits):
     judge, images = load_judge(name), real_digits.images[:128]
     whole = judge.logits(images)
@@ -73,10 +87,11 @@ def test_chunks_join_in_order(real_digits):
     assert not last.requires_grad
 
 
-def test_features_are_what_the_head_reads(real_digits):
-    judge, images = load_judge("classifier"), real_digits.images[:20]
+@pytest.mark.parametrize(("name", "width"), [("classifier", 128), ("second", 96), ("selector", 128)])
+def test_features_are_what_the_head_reads(name, width, real_digits):
+    judge, images = load_judge(name), real_digits.images[:20]
     features = judge.features(images)
-    assert features.shape == (20, 128)
+    assert features.shape == (20, width)
     torch.testing.assert_close(judge.net.head(features), judge.logits(images))
     torch.testing.assert_close(judge.probabilities(images).sum(1), torch.ones(20))
 
@@ -157,9 +172,29 @@ def test_measured_by_hand():
     assert card["mean_confidence"] == pytest.approx(0.75)
 
 
-def test_calibration_error_by_hand():
-    confidence, right = torch.tensor([0.95, 0.95, 0.55, 0.55]), torch.tensor([True, True, True, False])
-    assert calibration_error(confidence, right, bins=10) == pytest.approx((2 * 0.05 + 2 * 0.05) / 4)
+def test_a_card_is_measured_again_without_training(copy, capsys):
+    """Only `test` changes, and back to what is shipped."""
+    path = copy / "card.json"
+    shipped = json.loads(path.read_text())
+    path.write_text(json.dumps(shipped | {"test": "lost", "role": "kept"}))
+    main(["card", "selector", "--out", str(copy.parent)])
+    renewed = json.loads(path.read_text())
+    assert list(renewed) == list(shipped)
+    assert {**renewed, "test": 0} == {**shipped, "test": 0, "role": "kept"}
+    assert renewed["test"]["confusion"] == shipped["test"]["confusion"]
+    assert renewed["test"]["accuracy"] == shipped["test"]["accuracy"]
+    assert "0.995" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["card", "second", "--clip", "digit"], ["card", "clip", "--clip", "no/such"], ["card", "second"]]
+)
+def test_mistakes_end_the_command_with_code_2(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as error:
+        main([*arguments, "--out", str(tmp_path)])
+    assert error.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_auc_by_hand():
@@ -182,7 +217,9 @@ def test_learning_rate_and_clock():
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
-def test_training_learns_repeats_and_is_read_back(name, tmp_path):
+def test_training_learns_repeats_and_is_read_back(name, tmp_path, monkeypatch):
+    if name == "second":  # without batch norm eight steps are too few to learn from
+        monkeypatch.setattr(train_classifier, "BATCH", 50)
     data = load("mnist", "train")
     recipe = replace(RECIPES[name], epochs=2)
 

@@ -11,8 +11,8 @@ import torch
 
 from eval import atomic
 from eval.errors import UserError
-from eval.report import Report, load, saved
-from eval.run import evaluate, real_reference
+from eval.report import STANDARD, Report, load, saved
+from eval.run import evaluate, real_report
 from eval.scorers import score
 from eval.sources import NpzSource, RealSource
 from eval.summary import summarise
@@ -33,13 +33,14 @@ def test_evaluate_sees_the_errors_that_were_made(report):
     per_class = report.metrics["per_class"]
     assert 0.2 < per_class["5"]["accuracy"].value < 0.8
     assert all(per_class[str(d)]["accuracy"].value == 1 for d in range(10) if d != 5)
-    wrong = report.confusion[5][6]
-    assert wrong == 20 - report.confusion[5][5] > 0 and report.confusion[6][5] == 0
+    wrong = report.confusions["classifier"][5][6]
+    assert wrong == 20 - report.confusions["classifier"][5][5] > 0 and report.confusions["classifier"][6][5] == 0
     assert report.metrics["overall"]["accuracy"].value == 1 - wrong / 200
-    assert report.clip_confusion == report.confusion
+    assert report.confusions["clip"] == report.confusions["classifier"]
     assert report.metrics == summarise(report.table, 10).metrics
     assert set(report.metrics["overall"]) == {
         "accuracy", "confidence", "clip_accuracy", "clip_probability", "clip_margin", "clip_cosine",
+        "disagreement",
     }  # fmt: skip
 
 
@@ -56,21 +57,21 @@ def test_evaluate_keeps_rows_and_images_together(report):
 def test_evaluate_reports_progress(references, report, tmp_path):
     calls = []
     evaluate(FakeSource(), fake_scorers(), 2, progress=lambda *call: calls.append(call), references=references)
-    assert calls == [(20, 40), (40, 40)]
+    assert calls == [(20, 60), (40, 60), (60, 60)]
     calls.clear()
     evaluate(FakeSource(), fake_scorers(), 2, progress=lambda *call: calls.append(call), references=tmp_path)
-    assert calls[:3] == [(20, 10_040), (40, 10_040), (540, 10_040)] and calls[-1] == (10_040, 10_040)
+    assert calls[:3] == [(20, 10_060), (40, 10_060), (290, 10_060)] and calls[-1] == (10_060, 10_060)
 
 
 def test_a_damaged_reference_is_scored_again(report, tmp_path):
-    real_reference("mnist", fake_scorers(), tmp_path)
+    real_report("mnist", fake_scorers(), tmp_path)
     (folder,) = tmp_path.iterdir()
     os.truncate(folder / "samples.parquet", 100)
-    assert real_reference("mnist", fake_scorers(), tmp_path) == report.reference == load(folder).summary
+    assert real_report("mnist", fake_scorers(), tmp_path).summary == report.reference == load(folder).summary
 
 
 def test_every_report_carries_the_real_test_set(report, references):
-    counts = [sum(row) for row in report.reference.confusion]
+    counts = [sum(row) for row in report.reference.confusions["classifier"]]
     assert counts == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     real = RealSource()
     table = score(fake_scorers(), *(real.images(*real.plan(None)), *real.plan(None)))
@@ -82,15 +83,15 @@ def test_the_reference_is_scored_once(references, report):
         raise AssertionError("scored again")
 
     silent = [SimpleNamespace(id=s.id, columns=s.columns, __call__=broken) for s in fake_scorers()]
-    assert real_reference("mnist", silent, references) == report.reference
+    assert real_report("mnist", silent, references).summary == report.reference
     folders = list(references.iterdir())
-    real_reference("mnist", [FakeScorer("classifier", "another")], references)
+    real_report("mnist", [FakeScorer("classifier", "another")], references)
     assert len(list(references.iterdir())) == len(folders) + 1
 
 
 def test_the_reference_needs_no_writable_folder(tmp_path, report):
     (tmp_path / "file").write_text("in the way")
-    assert real_reference("mnist", fake_scorers(), tmp_path / "file" / "reports") == report.reference
+    assert real_report("mnist", fake_scorers(), tmp_path / "file" / "reports").summary == report.reference
 
 
 def test_save_and_load(report, tmp_path):
@@ -102,7 +103,7 @@ def test_save_and_load(report, tmp_path):
     ]
     again = load(tmp_path / "r")
     assert again.to_dict() == report.to_dict() and again.summary == report.summary
-    assert again.source == report.source and again.id == report.id == "p20-s7-fake1-g1"
+    assert again.source == report.source and again.id == report.id == "p20-s7-fake1-g1-classifier+clip-digit"
     pd.testing.assert_frame_equal(again.table, report.table)
     assert torch.equal(again.images, report.images)
 
@@ -112,7 +113,8 @@ def test_report_json_has_the_documented_form(report, tmp_path):
     head = json.loads((tmp_path / "r" / "report.json").read_text(), parse_constant=pytest.fail)
     assert set(head) == {
         "schema", "source", "plan", "scorers", "revision", "packages", "created",
-        "metrics", "confusion", "clip_confusion", "reference", "files",
+        "metrics", "confusion", "second_confusion", "knn_confusion", "clip_confusion",
+        "reference", "reasons", "detectable", "details", "files",
     }  # fmt: skip
     assert set(head["metrics"]["per_class"]) == set("0123456789")
     assert set(head["metrics"]["overall"]["accuracy"]) == {"value", "low", "high", "n"}
@@ -197,7 +199,7 @@ def test_images_of_a_report_can_be_scored_as_a_file(report, references, tmp_path
     report.save(tmp_path / "r")
     again = evaluate(NpzSource(tmp_path / "r" / "images.npz"), fake_scorers(), None, references=references)
     pd.testing.assert_frame_equal(again.table, report.table)
-    assert again.id == "all-s0" and again.source.kind == "npz"
+    assert again.id == "all-s0-classifier+clip-digit" and again.source.kind == "npz"
 
 
 def damaged(folder, edit):
@@ -213,7 +215,7 @@ DAMAGE = {
     "truncated": (lambda r: os.truncate(r / "report.json", 500), "report.json is damaged"),
     "nan": (lambda r: (r / "report.json").write_text('{"schema": NaN}'), "NaN is not JSON"),
     "list": (lambda r: (r / "report.json").write_text("[]"), "schema None"),
-    "newer": (lambda r: damaged(r, lambda h: h.update(schema=2)), "schema 2"),
+    "newer": (lambda r: damaged(r, lambda h: h.update(schema=3)), "schema 3"),
     "unknown key": (lambda r: damaged(r, lambda h: h.update(extra=1)), "'extra' is unknown"),
     "missing key": (lambda r: damaged(r, lambda h: h.pop("confusion")), "'confusion' is missing"),
     "odd source": (lambda r: damaged(r, lambda h: h["source"].update(extra=1)), "not a report of this form"),
@@ -244,7 +246,9 @@ def test_the_id_names_what_differs(report):
     assert with_(scorers=("classifier@0",)).id == "p20-s7-fake1-g1-classifier"
     tagged = with_(scorers=("classifier@0", "clip:ViT-B-32/openai@1"))
     assert tagged.id == "p20-s7-fake1-g1-classifier+clip-ViT-B-32-openai"
-    assert with_(plan=report.plan | {"per_class": None}).id == "all-s7-fake1-g1"
+    standard = with_(scorers=tuple(f"{name}@0" for name in STANDARD))
+    assert standard.id == "p20-s7-fake1-g1"
+    assert with_(scorers=standard.scorers, plan=report.plan | {"per_class": None}).id == "all-s7-fake1-g1"
 
 
 def test_a_score_that_was_optimised_is_marked(references):

@@ -11,7 +11,7 @@ from diffusion_core import checkpoint, data
 from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig
 from diffusion_core.denoiser import Denoiser
-from diffusion_core.generate import generate
+from diffusion_core.generate import generate, stream
 from eval.errors import UserError
 from eval.npz import read_npz, write_npz
 from eval.sources import CheckpointSource, NpzSource, RealSource, open_source
@@ -60,6 +60,27 @@ def test_checkpoint_source_takes_settings_and_loaded_checkpoints(folder):
     assert source.info.settings == "heun3-g1-sigma_max80"
     with pytest.raises(UserError, match="Steps"):
         CheckpointSource(loaded, SampleConfig(steps=0))
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp2m", "heun", "ancestral"])
+def test_watching_sees_every_estimate_and_changes_no_image(folder, sampler):
+    source = CheckpointSource(folder / "tiny", SampleConfig(sampler=sampler, steps=3))
+    labels, seeds = source.plan(2)
+    seen = torch.zeros(3, 20, 1, 28, 28, dtype=torch.uint8)
+    calls = []
+
+    def watch(i, rows, denoised):
+        seen[i, rows] = denoised
+        calls.append((i, rows.start, rows.stop))
+
+    watched = source.images(labels, seeds, watch=watch)
+    assert torch.equal(watched, source.images(labels, seeds))
+    assert calls == [(i, *rows) for rows in ((0, 16), (16, 20)) for i in range(3)]
+    frames = list(stream(source.checkpoint, labels, seeds, source.sample))
+    assert source.sigmas == tuple(frame.sigma for frame in frames[:-1]) and len(source.sigmas) == 3
+    for i in range(3):
+        assert torch.equal(seen[i], frames[i].denoised)
+    assert not torch.equal(seen[0], watched)
 
 
 @pytest.mark.parametrize("name", ["nosuch", "", "../x", "a\0b", "x" * 10_000])
@@ -126,7 +147,8 @@ def test_npz_colour_has_channels_last(tmp_path):
 
 def test_npz_source_finds_rows_by_label_and_seed(tmp_path):
     images, labels, _ = digits()
-    np.savez(tmp_path / "mine.npz", images=images.numpy(), labels=labels.numpy().astype(np.uint8))
+    arrays = {"images": images.numpy(), "labels": labels.numpy().astype(np.uint8), "seeds": np.arange(30)}
+    np.savez(tmp_path / "mine.npz", **arrays)
     source = open_source(str(tmp_path / "mine.npz"))
     assert source.kind == "npz" and source.name == "mine"
     all_labels, all_seeds = source.plan(None)
@@ -162,9 +184,9 @@ BAD = {
     "text": (b"hello " * 100, "not an .npz"),
     "truncated": (saved(images=X, labels=Y)[:-40], "not an .npz"),
     "flipped": (saved(images=X, labels=Y).replace(bytes(64), b"\1" * 64, 1), "not an .npz"),
-    "no labels": (saved(images=X), "'labels' is missing"),
+    "no key": (saved(labels=Y), "'images' is missing"),
     "no images": (saved(arr_0=X, labels=Y), "'images' is missing"),
-    "float": (saved(images=X / 2, labels=Y), "float64"),
+    "float": (saved(images=X / 2, labels=Y), r"float64.*np\.round\(255 \* images\)"),
     "int16": (saved(images=X.astype(np.int16), labels=Y), "int16, not uint8"),
     "pickle": (saved(images=np.array([{}], object), labels=Y), "object"),
     "lengths": (saved(images=X, labels=Y[:3]), r"'labels' is \[3\] for 4"),

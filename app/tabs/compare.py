@@ -4,85 +4,58 @@ from functools import partial
 from html import escape
 
 import gradio as gr
-import numpy as np
 
-from app import figures, links, markup, scripts, sprites, words
+from app import figures, links, markup, paired, scripts, sprites, words
 from app.links import View
+from app.paired import ALL, ORDERS
 from app.store import REAL, Store, usable
 from app.tabs.scores import available
 from app.verdicts import verdicts
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker, still
 from diffusion_core.errors import UserError
-from eval.compare import Comparison, Row, compare
+from eval.compare import Comparison, compare
+from eval.pairs import are_pairs
 from eval.report import Report
 
 TITLE = "Compare"
 PAGE = 24  # pairs at a time
-ALL = "all"
+MAIN = (
+    "accuracy", "second_accuracy", "knn_accuracy", "clip_accuracy", "clip_margin", "disagreement",
+    "fd", "recall", "coverage", "vendi", "memorised",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- pure
 
 
 def numbers(comparison: Comparison, keys: list[str]) -> str:
-    """One row a metric, over all digits: A, B, the difference and its interval."""
-    rows = []
+    """One row a metric, over all digits: A, B, the difference and its interval; the less common ones folded away."""
+    rows = {}
     for key in keys:
         row, unit = comparison.row(key), words.METRICS[key].unit
         a, b = ((words.show(e.value, unit), words.show_interval(e, unit)) for e in (row.a, row.b))
-        rows.append((words.METRICS[key].title, a, b, difference(row, unit), told_apart(row)))
-    return markup.table(("over all digits", "A", "B", "B − A", "higher"), rows, "All metrics of A and B")
+        title = words.long_title(words.METRICS[key])
+        rows[key] = (title, a, b, paired.difference(row, unit), paired.told_apart(row))
+    head = ("over all digits", "A", "B", "B − A", "better")
+    main = markup.table(head, [rows[k] for k in keys if k in MAIN], "The main metrics of A and B")
+    rest = markup.table(head, [rows[k] for k in keys if k not in MAIN], "All other metrics of A and B")
+    notes = "".join(map(markup.note, comparison.notes))
+    return f"{main}<details><summary>All {len(rows)} metrics</summary>{rest}{notes}</details>"
 
 
-def difference(row: Row, unit: str) -> tuple[str, str]:
-    """("+1.2 points", "+0.3 to +2.1")."""
-    d = row.difference
-    if d.value is None:
-        return "–", ""
-    scale, suffix, digits = (100, " points", 1) if unit == "%" else (1, "", 3)
-    interval = "" if d.low is None else f"{scale * d.low:+.{digits}f} to {scale * d.high:+.{digits}f}"
-    return words.minus(f"{scale * d.value:+.{digits}f}{suffix}"), words.minus(interval)
+def judge_of(metric: str, report: Report) -> str:
+    """Whose reading decides which side is right: that of the metric's judge, or of the first one that ran."""
+    judge = words.METRICS[metric].judge
+    return judge if judge in report.confusions else next(iter(report.confusions), "classifier")
 
 
-def told_apart(row: Row) -> tuple[str, str]:
-    """Which side is higher beyond chance, and the p-value."""
-    if row.p is None:
-        return "–", "too few images"
-    chance = "p < 0.001" if row.p < 0.001 else f"p = {row.p:.3f}"
-    if not row.significant:
-        return "neither", chance
-    return "B" if row.difference.value > 0 else "A", chance
-
-
-def pairs(a: Report, b: Report, digit: str) -> list[tuple[int, int]]:
-    """(row of A, row of B) with the same label and seed: those a judge reads differently come first."""
-    table_a, table_b = a.table, b.table
-    rows_b = {key: i for i, key in enumerate(zip(table_b["label"], table_b["seed"], strict=True))}
-    both = [
-        (i, rows_b[key])
-        for i, key in enumerate(zip(table_a["label"], table_a["seed"], strict=True))
-        if key in rows_b and (digit == ALL or key[0] == int(digit))
-    ]
-    if not both:
-        return []
-    rows = np.array(both)  # [N, 2]
-    differ = np.zeros(len(rows), int)
-    for judge in words.JUDGES:
-        column = f"{judge}_label"
-        if column in table_a and column in table_b:
-            left, right = table_a[column].to_numpy()[rows[:, 0]], table_b[column].to_numpy()[rows[:, 1]]
-            asked = table_a["label"].to_numpy()[rows[:, 0]]
-            differ += 2 * ((left == asked) != (right == asked)) + (left != right)
-    return [both[i] for i in np.argsort(-differ, kind="stable")]
-
-
-def side_by_side(a: Report, b: Report, digit: str, page: int) -> str:
+def side_by_side(a: Report, b: Report, digit: str, order: str, judge: str, page: int) -> str:
     """One page of pairs as HTML: label and seed, A, B, each with its verdicts."""
-    if {a.source.kind, b.source.kind} != {"checkpoint"}:
+    if not are_pairs(a, b):
         return markup.note("Images side by side need two checkpoints: a seed means nothing elsewhere.", "empty")
-    found = pairs(a, b, digit)
+    found = paired.pairs(a, b, digit, order, judge)
     if not found:
-        return markup.note("These two reports share no seed. Score both with the same plan.", "empty")
+        return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
     pages = -(-len(found) // PAGE)
     page = min(max(page, 0), pages - 1)
     shown = found[page * PAGE : (page + 1) * PAGE]
@@ -107,13 +80,13 @@ def _half(report: Report, rows: list[int], side: str) -> list[str]:
     return halves
 
 
-def page(store: Store, key_a, key_b, metric, digit, number):
-    """What the tab shows: verdict, figure, numbers, pairs. `UserError` for a bad choice."""
+def page(store: Store, key_a, key_b, metric, digit, order, number):
+    """What the tab shows: verdict, figure, digits, pairs, all numbers. `UserError` for a bad choice."""
     if not key_a or not key_b:
-        return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", ""
+        return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
     a, b = store.report(key_a), store.report(key_b)
     comparison = compare(a, b)
-    keys = [key for key in available(a) if key in available(b)]
+    keys = [key for key in available(a) if any(row.metric == key for row in comparison.rows)]
     if metric not in keys:
         raise UserError("These reports have no such metric. Choose another one.")
     how = (
@@ -125,16 +98,18 @@ def page(store: Store, key_a, key_b, metric, digit, number):
     )
     per_class = (a.metrics["per_class"], b.metrics["per_class"])
     figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric)
-    below = numbers(comparison, keys) + markup.link_button(links.write(tab="compare", a=key_a, b=key_b, metric=metric))
-    return verdict, figure, below, turned(store, key_a, key_b, digit, number)
+    below = paired.digits(comparison, metric)
+    more = numbers(comparison, keys) + paired.matrices(a, b, judge_of(metric, a)) + paired.made_differently(a, b)
+    more += markup.link_button(links.write(tab="compare", a=key_a, b=key_b, metric=metric))
+    return verdict, figure, below, turned(store, key_a, key_b, metric, digit, order, number), more
 
 
-def turned(store: Store, key_a, key_b, digit, number) -> str:
+def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
     """One page of the pairs alone."""
     a, b = store.report(key_a), store.report(key_b)
-    if digit not in (ALL, *a.source.class_names):
-        raise UserError("Choose one of the digits, or all.")
-    return side_by_side(a, b, digit, number if type(number) is int else 0)
+    if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
+        raise UserError("Choose the score, the digit and the order from what is offered.")
+    return side_by_side(a, b, digit, order, judge_of(metric, a), number if type(number) is int else 0)
 
 
 # ---------------------------------------------------------------- gradio
@@ -149,7 +124,7 @@ def rival(store: Store, key: str | None) -> str | None:
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
-    metrics = [(m.title, m.key) for m in words.METRICS.values()]
+    metrics = [(words.long_title(m), m.key) for m in words.METRICS.values()]
     digits = [("All", ALL), *((str(d), str(d)) for d in range(10))]
     with gr.Row(elem_classes="controls"):
         a, b = picker(store.reports(), "A", scale=3), picker(store.reports(), "B", scale=3)
@@ -159,27 +134,33 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=5, min_width=320):
             figure = gr.Plot(show_label=False, container=False)
         with gr.Column(scale=6, min_width=320):
-            below = clickable("")
-    digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side; different readings first")
+            below = still()
+    with gr.Row(elem_classes="controls"):
+        digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side", scale=3)
+        orders = [(title, key) for key, title in ORDERS.items()]
+        order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=2)
     found = clickable("", scripts.PAGER, elem_id="pairs")
+    more = clickable("", elem_classes="words")
     number = gr.State(0)
+    chosen = [a, b, metric, digit, order]
 
-    def turn(event: gr.EventData, key_a, key_b, which):
-        return picked(event), turned(store, key_a, key_b, which, picked(event))
+    def turn(event: gr.EventData, *settings):
+        return picked(event), turned(store, *settings, picked(event))
 
-    def sift(key_a, key_b, which):
-        return 0, turned(store, key_a, key_b, which, 0)
+    def sift(*settings):
+        return 0, turned(store, *settings, 0)
 
     tab = Tab(
-        [a, b, metric, digit, number],
-        [verdict, figure, below, found],
+        [*chosen, number],
+        [verdict, figure, below, found, more],
         guarded(store, partial(page, store)),
         partial(opened, store),
     )
     for control in (a, b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
-    digit.input(guarded(store, sift), [a, b, digit], [number, found], **QUIET)
-    found.select(guarded(store, turn), [a, b, digit], [number, found], **QUIET)
+    for control in (digit, order):
+        control.input(guarded(store, sift), chosen, [number, found], **QUIET)
+    found.select(guarded(store, turn), chosen, [number, found], **QUIET)
     return tab
 
 
@@ -190,4 +171,4 @@ def opened(store: Store, view: View) -> list:
         b = rival(store, a)
     b = b or first(store.reports())
     a = a or rival(store, b)
-    return [choose(store.reports(), a), choose(store.reports(), b), view.metric or "accuracy", ALL, 0]
+    return [choose(store.reports(), a), choose(store.reports(), b), view.metric or "accuracy", ALL, "differ", 0]

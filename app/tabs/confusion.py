@@ -10,7 +10,7 @@ from app.links import View
 from app.store import REAL, Store, usable
 from app.verdicts import judged, verdicts, worst_first
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker
-from app.words import JUDGES
+from app.words import JUDGES, the
 from diffusion_core.errors import UserError
 from eval.report import Report
 
@@ -24,10 +24,9 @@ KINDS = {"generated": "Generated", "real": "Real"}
 
 def counts(report: Report, judge: str) -> list[list[int]]:
     """Rows = digit asked for, columns = digit judged; `UserError` where that judge did not score the report."""
-    found = report.confusion if judge == "classifier" else report.clip_confusion
-    if found is None:
-        raise UserError(f"{JUDGES[judge]} did not score this report. Choose the other judge.")
-    return found
+    if judge not in report.confusions:
+        raise UserError(f"{JUDGES[judge]} did not score this report. Choose another judge.")
+    return report.confusions[judge]
 
 
 def rows_of(report: Report, judge: str, cell: tuple[int, int]) -> np.ndarray:
@@ -48,10 +47,10 @@ def checked_cell(cell, k: int) -> tuple[int, int]:
 def about(report: Report, judge: str, cell: tuple[int, int]) -> str:
     """ "5 judged 6: 3 of 100 (3.0 %)", and how often the same judge does that to real digits."""
     (r, c), ours = cell, counts(report, judge)[cell[0]]
-    read = f"Asked for {r}, read as {c} by {'the classifier' if judge == 'classifier' else 'CLIP'}"
+    read = f"Asked for {r}, read as {c} by {the(judge)}"
     text = f"{read}: {_share(ours[c], sum(ours))}."
     if report.source.kind != "real":
-        theirs = report.reference.confusion if judge == "classifier" else report.reference.clip_confusion
+        theirs = report.reference.confusions.get(judge)
         if theirs:
             text += f" Of real {r}s: {_share(theirs[r][c], sum(theirs[r]))}."
     return text
@@ -106,7 +105,7 @@ def page(store: Store, key, kind, judge, hide, cell, number) -> tuple[str, str, 
             "",
         )
     _, table, cell = chosen(store, key, kind, judge, cell)
-    grid = matrix.matrix(table, cell, bool(hide), "CLIP" if judge == "clip" else "the classifier")
+    grid = matrix.matrix(table, cell, bool(hide), the(judge))
     return grid, *opened_cell(store, key, kind, judge, cell, number)
 
 

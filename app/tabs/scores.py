@@ -4,7 +4,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import figures, links, markup, words
+from app import figures, links, markup, overview, words
 from app.links import View
 from app.store import Store, usable
 from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
@@ -14,7 +14,7 @@ from eval.report import Report
 
 TITLE = "Scores"
 TEN_GAPS = "Each interval is for one digit alone: the largest of ten gaps looks larger than it is."
-MAIN = {"classifier": "accuracy", "clip": "clip_probability"}  # what each judge's sentence is about
+MAIN = {"classifier": "accuracy", "second": "second_accuracy", "clip": "clip_probability"}  # of a judge's sentence
 
 
 # ---------------------------------------------------------------- pure
@@ -28,11 +28,14 @@ def available(report: Report) -> list[str]:
 def headline(report: Report, metric: str) -> str:
     """The overall number: "Classifier accuracy 97.9 % (95 % interval 96.8 to 98.6 %), n = 1,000; real 99.4 %"."""
     entry, e = words.METRICS[metric], report.metrics["overall"][metric]
-    text = f"{entry.title} {words.show(e.value, entry.unit)}"
+    text = f"{words.long_title(entry)}: {words.show(e.value, entry.unit)}"
     text += f" (95 % interval {words.show_interval(e, entry.unit)}, n = {e.n:,})"
+    if reason := report.reasons["overall"].get(metric):
+        text += f"; it {reason}"
     real = report.reference.metrics["overall"].get(metric)
     if real and report.source.kind != "real":
-        text += f"; real test digits reach {words.show(real.value, entry.unit)}"
+        as_many = f" (n = {real.n:,})" if entry.group == "sets" else ""
+        text += f"; real test digits{as_many} score {words.show(real.value, entry.unit)}"
     return text + "."
 
 
@@ -42,7 +45,8 @@ def hardest(report: Report, metric: str) -> str:
     Measured against real digits, because a judge that misreads real 5s may not accuse the model of bad 5s.
     """
     entry = words.METRICS[metric]
-    judge = "The classifier" if entry.judge == "classifier" else "CLIP"
+    judge = words.the(entry.judge)
+    judge = judge[0].upper() + judge[1:]
     per_class, real = report.metrics["per_class"], report.reference.metrics["per_class"]
     if report.source.kind == "real":
         digit = min((d for d in per_class if per_class[d][metric].n), key=lambda d: per_class[d][metric].value)
@@ -66,39 +70,27 @@ def table(report: Report, metric: str) -> str:
     reference = report.reference.metrics["per_class"]
     groups += [(d, e, reference[d]) for d, e in sorted(report.metrics["per_class"].items())]
     for name, ours, real in groups:
-        e, r = ours[metric], real[metric]
+        e, r = ours.get(metric, overview.NOTHING), real.get(metric)
         rows.append(
             (
                 name,
                 words.show(e.value, entry.unit),
                 words.show_interval(e, entry.unit),
-                words.show(r.value, entry.unit),
+                words.show(r.value, entry.unit) if r else "–",
                 f"{e.n:,}",
             )
         )
-    return markup.table(("digit", "score", "95 % interval", "real", "n"), rows, f"{entry.title} of each digit")
+    caption = f"{words.long_title(entry)} of each digit"
+    return markup.table(("digit", "score", "95 % interval", "real", "n"), rows, caption)
 
 
-def overview(report: Report) -> str:
-    """Every metric over all digits, beside real digits."""
-    rows = []
-    for key in available(report):
-        entry, e, real = (
-            words.METRICS[key],
-            report.metrics["overall"][key],
-            report.reference.metrics["overall"][key],
-        )
-        interval = words.show_interval(e, entry.unit)
-        rows.append(
-            (
-                entry.title,
-                words.show(e.value, entry.unit),
-                interval,
-                words.show(real.value, entry.unit),
-                f"{e.n:,}",
-            )
-        )
-    return markup.table(("over all digits", "score", "95 % interval", "real", "n"), rows, "All metrics over all digits")
+def judged(report: Report, metric: str) -> list[str]:
+    """A sentence of each judge about the digit it finds hardest, that of the metric's judge first."""
+    entry = words.METRICS[metric]
+    if entry.group != "judges" or entry.judge not in MAIN or entry.better is None:
+        return []
+    wanted = [metric if entry.judge == j else MAIN[j] for j in sorted(MAIN, key=lambda j: j != entry.judge)]
+    return [hardest(report, m) for m in wanted if m in available(report) and report.source.labelled]
 
 
 def page(store: Store, key: str | None, metric: str | None):
@@ -114,20 +106,19 @@ def page(store: Store, key: str | None, metric: str | None):
     if metric not in available(report):
         raise UserError("This report has no such metric. Choose another one.")
     entry = words.METRICS[metric]
-    above = f'<p class="lead">{headline(report, metric)}</p>' + "".join(
-        markup.note(hardest(report, metric if words.METRICS[metric].judge == judge else MAIN[judge]))
-        for judge in sorted(MAIN, key=lambda j: j != entry.judge)
-        if MAIN[judge] in available(report)
-    )
+    above = overview.findings(report) + f'<p class="lead">{headline(report, metric)}</p>'
+    above += "".join(markup.note(line) for line in judged(report, metric))
     if entry.judge in report.tuned:
-        text = (
-            f"This checkpoint was tuned against {words.JUDGES[entry.judge]}: this score is no evidence of its quality."
-        )
+        text = f"This checkpoint was tuned against {words.the(entry.judge)}: this score is no evidence of its quality."
         above += markup.note(text, "problem")
     reference = None if report.source.kind == "real" else report.reference.metrics["per_class"]
     figure = figures.score_bars(report.metrics["per_class"], reference, metric)
     below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot} {TEN_GAPS}")
-    below += overview(report) + provenance(report) + markup.link_button(links.write(tab="scores", a=key, metric=metric))
+    below += (
+        overview.tables(report)
+        + provenance(report)
+        + markup.link_button(links.write(tab="scores", a=key, metric=metric))
+    )
     return above, figure, table(report, metric), below
 
 
@@ -158,7 +149,7 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3)
-        metrics = [(m.title, m.key) for m in words.METRICS.values()]
+        metrics = [(words.long_title(m), m.key) for m in words.METRICS.values()]
         metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
     above = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):

@@ -1,0 +1,138 @@
+"""A report as lines of text for the terminal, about 110 columns wide."""
+
+from collections import defaultdict
+from textwrap import wrap
+
+from eval.formats import NOTHING, decimals, half_recognised, minus, show, show_brackets, show_estimate
+from eval.metrics import Estimate
+from eval.report import Report
+from eval.words import SPACES, WORDS, Word, full_title
+
+WIDTH = 110
+COLUMNS = {  # what is shown digit by digit, and its short head
+    "accuracy": "classifier",
+    "second_accuracy": "second classifier",
+    "knn_accuracy": "neighbours",
+    "clip_accuracy": "CLIP",
+    "clip_probability": "CLIP probability",
+}
+CELL = 20
+OVERALL = ("disagreement", "memorised", "nearer")
+
+
+def lines(report: Report) -> list[str]:
+    """Faults first; then every number with its interval, n and what real test digits score."""
+    source, plan = report.source, report.plan
+    head = f"{source.name}: n = {plan['count']:,}, seed {plan['seed']}"
+    parts = [[head + (f", {source.settings}" if source.settings else "")]]
+    parts += [part(report) for part in (_found, _digits, _overall, _sets, _recognised, _learned, _unmeasured)]
+    return [line for part in parts if part for line in [*part, ""]]
+
+
+def _found(report: Report) -> list[str]:
+    if "findings" not in report.details:
+        return []
+    found = report.details["findings"]
+    if not found:
+        return ["Nothing unusual was found."]
+    return ["Found, worst first:", *(line for f in found for line in _wrapped(f"- {f['text']}"))]
+
+
+def _digits(report: Report) -> list[str]:
+    """A row a digit, one for all, one for all real digits; shares in %, with their 95 % intervals."""
+    metrics = [m for m in COLUMNS if m in report.metrics["overall"]]
+    names = {str(d): report.source.class_names[d] for d in report.plan["labels"] if d >= 0}
+    if not metrics or not names:
+        return []
+    wide = max(4, *map(len, names.values()))
+    counts = report.table["label"].value_counts()
+    rows = [(names[d], counts.get(int(d), 0), report.metrics["per_class"][d]) for d in names]
+    rows.append(("all", report.plan["count"], report.metrics["overall"]))
+    real = report.reference.metrics["overall"]
+    rows.append(("real", max((e.n for m in metrics if (e := real.get(m))), default=0), real))
+    places = {m: decimals([row[m] for _, _, row in rows if m in row], "%") for m in metrics}
+    head = f"{'':{wide}}{'n':>7}" + "".join(f"{COLUMNS[m]:>{CELL}}" for m in metrics)
+    body = [
+        f"{name:{wide}}{n:>7,}" + "".join(f"{_share(row.get(m), places[m]):>{CELL}}" for m in metrics)
+        for name, n, row in rows
+    ]
+    return ["Read as the digit asked for (accuracy), and CLIP's probability for it, in % [95 % interval]:", head, *body]
+
+
+def _share(entry: Estimate | None, places: int) -> str:
+    if entry is None or entry.value is None:
+        return NOTHING
+    return f"{show(entry.value, '%', places).removesuffix(' %')} {show_brackets(entry, '%', places)}".rstrip()
+
+
+def _overall(report: Report) -> list[str]:
+    """Judges that disagree, and what tells of copies of training digits."""
+    rows = _rows(report, [WORDS[m] for m in OVERALL])
+    return [_line("", "generated", "real", "", "n"), *rows] if rows else []
+
+
+def _sets(report: Report) -> list[str]:
+    """The metrics of sets over all images, space by space."""
+    out = []
+    for space in SPACES.values():
+        words = [w for w in WORDS.values() if w.group == "sets" and w.judge == space.judge]
+        if rows := _rows(report, words):
+            out += [f"In {space.title}:", *rows]
+    return [_line("As sets of images", "generated", "floor", "detectable", "n"), *out] if out else []
+
+
+def _rows(report: Report, words: list[Word]) -> list[str]:
+    """A line for every metric that has a value: beside it that of real digits, and the difference that would show."""
+    out = []
+    for word in words:
+        ours, real = (r["overall"].get(word.key) for r in (report.metrics, report.reference.metrics))
+        if ours is not None and ours.value is not None:
+            places = decimals([e for e in (ours, real) if e], word.unit)
+            step = report.detectable["overall"].get(word.key)
+            texts = [show_estimate(e, word.unit, places) for e in (ours, real)]
+            out.append(_line(word.title, *texts, "" if step is None else show(step, word.unit, places), f"{ours.n:,}"))
+    return out
+
+
+def _line(title: str, ours: str, real: str, detectable: str, n: str) -> str:
+    return f"{title:26}{ours:28}{real:30}{detectable:>10}{n:>8}"
+
+
+def _recognised(report: Report) -> list[str]:
+    section = report.details.get("recognition")
+    return [half_recognised(section["overall"]["t50"], len(section["sigmas"]))] if section else []
+
+
+def _learned(report: Report) -> list[str]:
+    section = report.details.get("accuracy_score")
+    if not section:
+        return []
+    synthetic, real = (show_estimate(Estimate(**section[key]["overall"])) for key in ("synthetic", "real"))
+    return _wrapped(
+        f"A network that learned from these {section['n']:,} digits reads {synthetic} of the real test digits right; "
+        f"from as many real ones {real} ({section['seeds']} runs)."
+    )
+
+
+def _unmeasured(report: Report) -> list[str]:
+    """Why values are missing: each reason once, with what it concerns."""
+    concerned = defaultdict(list)
+    for metric, reason in report.reasons["overall"].items():
+        concerned[reason].append(_title(metric))
+    by_digit = defaultdict(lambda: defaultdict(list))
+    for digit, reasons in report.reasons["per_class"].items():
+        for metric, reason in reasons.items():
+            by_digit[reason][metric].append(report.source.class_names[int(digit)])
+    for reason, metrics in by_digit.items():
+        concerned[reason] += [f"{_title(m)} of {', '.join(digits)}" for m, digits in metrics.items()]
+    texts = [f"Not measured: {'; '.join(what)}. Why: {reason}." for reason, what in concerned.items()]
+    return [line for text in texts for line in _wrapped(text)]
+
+
+def _title(metric: str) -> str:
+    return full_title(WORDS[metric]) if metric in WORDS else metric
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lines of at most `WIDTH`, further ones indented."""
+    return wrap(minus(text), WIDTH, subsequent_indent="  ")

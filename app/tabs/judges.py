@@ -1,0 +1,93 @@
+"""Judges: how far each judge itself can be trusted, measured on real test digits."""
+
+from functools import partial
+
+import gradio as gr
+
+from app import figures, markup, matrix, words
+from app.links import View
+from app.store import Store
+from app.widgets import QUIET, Tab, guarded, still
+from diffusion_core.errors import UserError
+from eval.judge import JUDGES as FOLDER
+from eval.judge import read_card
+from eval.metrics import Estimate
+
+TITLE = "Judges"
+
+
+# ---------------------------------------------------------------- pure
+
+
+def measured(card: dict) -> dict:
+    """What a card says of real test digits; a text judge's with its default prompts."""
+    return card["test"].get("default", card["test"])
+
+
+def overview(cards: dict[str, dict]) -> str:
+    """A row a judge: accuracy, calibration error, the digit it reads worst."""
+    rows = []
+    for judge, card in cards.items():
+        test = measured(card)
+        accuracy, per_class = Estimate(**test["accuracy"]), test["per_class"]
+        worst = min(per_class, key=lambda d: per_class[d]["value"])
+        rows.append(
+            (
+                words.JUDGES[judge],
+                (f"{100 * accuracy.value:.2f} %", f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f} %"),
+                f"{100 * test['calibration_error']:.2f} %",
+                f"{worst} ({words.show(per_class[worst]['value'])})",
+                f"{accuracy.n:,}",
+                (card["architecture"], card["role"]),
+            )
+        )
+    head = ("judge", "accuracy", "calibration error", "reads worst", "n", "what it is")
+    return markup.table(head, rows, "The judges on real test digits")
+
+
+def page(judge) -> tuple:
+    """Words and table of all judges; figure, digits and matrix of one. `UserError` for a bad choice."""
+    if judge not in tuple(words.JUDGES):
+        raise UserError("Choose one of the judges.")
+    cards = {name: read_card(FOLDER / ("clip" if name == "clip" else name)) for name in words.JUDGES}
+    test = measured(cards[judge])
+    per_class = {d: Estimate(**e) for d, e in test["per_class"].items()}
+    rows = [(d, words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in per_class.items()]
+    digits = markup.table(("digit", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by digit")
+    grid = matrix.matrix(test["confusion"], matrix.default_cell(test["confusion"]), True, words.the(judge))
+    return overview(cards), figures.reliability(test["reliability"], words.JUDGES[judge]), digits, grid
+
+
+# ---------------------------------------------------------------- gradio
+
+ABOUT = (
+    "Four judges read every digit, and none of them is right about all real ones. All learned from the training digits "
+    "and none chose the settings of a checkpoint. Where judges disagree about a digit, look at it: the share of such "
+    "digits is a score of its own."
+)
+HOW = (
+    "Of the digits that a judge is 70 to 80 % sure of, 70 to 80 % should be read rightly: points on the line. Bars are "
+    "95 % intervals; few digits lie in the middle, so theirs are wide."
+)
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    still(markup.note(ABOUT), elem_classes="words")
+    table = still()
+    judge = gr.Radio([(name, key) for key, name in words.JUDGES.items()], value="classifier", label="Judge")
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=1, min_width=320):
+            figure = gr.Plot(show_label=False, container=False)
+            still(markup.note(HOW), elem_classes="words")
+        with gr.Column(scale=1, min_width=300):
+            digits = still()
+    grid = still(elem_classes="narrow")
+    tab = Tab([judge], [table, figure, digits, grid], guarded(store, page), partial(opened, store))
+    judge.input(tab.show, tab.settings, tab.outputs, **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for."""
+    return [view.judge or "classifier"]

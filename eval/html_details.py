@@ -1,0 +1,89 @@
+"""What the report page says about sets of images, recognition, missing shapes and the accuracy score."""
+
+from eval.formats import NOTHING, decimals, half_recognised, minus, noise_level, show, show_estimate
+from eval.html_numbers import against, classes, table
+from eval.html_parts import curve
+from eval.metrics import Estimate
+from eval.report import Report
+from eval.words import SPACES, WORDS, Word
+
+# ---------------------------------------------------------------- sets of images
+
+
+def sets(report: Report) -> list[dict]:
+    """For each space its metrics over all images beside the floor, and below them digit by digit."""
+    found = []
+    for space in SPACES.values():
+        words = [w for w in WORDS.values() if w.group == "sets" and w.judge == space.judge]
+        rows = [row for word in words if (row := _set_row(report, word))]
+        if rows:
+            deeper = table(report, [w.key for w in words if w.key in report.metrics["overall"]])
+            found.append({"title": space.title, "says": space.says, "rows": rows, "digits": deeper})
+    return found
+
+
+def _set_row(report: Report, word: Word) -> dict | None:
+    ours, floor = (r["overall"].get(word.key) for r in (report.metrics, report.reference.metrics))
+    reason = report.reasons["overall"].get(word.key, "")
+    if ours is None and not reason:
+        return None
+    words, kind = against(ours, floor, word.better) if ours else ("", "")
+    step = report.detectable["overall"].get(word.key)
+    places = decimals([e for e in (ours, floor) if e], word.unit)
+    return {
+        "title": word.title,
+        "ours": show_estimate(ours, word.unit, places),
+        "floor": show_estimate(floor, word.unit, places),
+        "detectable": show(step, word.unit, places) if step is not None else NOTHING,
+        "n": f"{ours.n:,}" if ours else "",
+        "against": words,
+        "kind": kind,
+        "reason": reason,
+    }
+
+
+# ---------------------------------------------------------------- sections of `details`
+
+
+def recognition(report: Report) -> dict | None:
+    """The curve, when half are recognised, and the same for each digit."""
+    section = report.details.get("recognition")
+    if not section:
+        return None
+    steps, names = len(section["sigmas"]), dict(classes(report))
+    per_class = {k: c for k, c in section.get("per_class", {}).items() if k in names}
+    says = half_recognised(section["overall"]["t50"], steps)
+    rows = [{"name": names[k], **_recognised(c)} for k, c in per_class.items()]
+    svg = curve(section | {"per_class": per_class}, says)
+    return {"svg": svg, "says": says, "rows": [*rows, {"name": "all", **_recognised(section["overall"])}]}
+
+
+def _recognised(curves: dict) -> dict:
+    texts = {key: show_estimate(Estimate(**curves[key]), "") for key in ("lock_in", "flips")}
+    return texts | {"half": _when(curves["t50"])}
+
+
+def _when(t50: dict) -> str:
+    return NOTHING if t50["step"] is None else f"{t50['step']}, {noise_level(t50)}"
+
+
+def missing(report: Report) -> list[str]:
+    """Sentences about shapes of real digits that are rarer here, worst first as they come."""
+    return [minus(found["text"]) for found in report.details.get("missing", [])]
+
+
+def accuracy_score(report: Report) -> dict | None:
+    """How well a network trained on the generated digits alone reads real ones, beside one trained on real digits."""
+    section = report.details.get("accuracy_score")
+    if not section:
+        return None
+
+    def row(name: str, pick) -> dict:
+        return {"name": name} | {
+            key: show_estimate(Estimate(**found)) if (found := pick(section[key])) else NOTHING
+            for key in ("synthetic", "real", "difference")
+        }
+
+    rows = [row("all", lambda part: part.get("overall"))]
+    rows += [row(name, lambda part, k=key: part.get("per_class", {}).get(k)) for key, name in classes(report)]
+    return {"rows": rows, "n": f"{section['n']:,}"} | {key: section[key] for key in ("seeds", "steps", "network")}

@@ -1,0 +1,1 @@
+"""A package of its own: installed ones bring a `tests` of theirs."""
