@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-ROWS = 512  # rows of a distance matrix that are held at once
+ROWS = 128  # rows of a distance matrix that are held at once: 10 MB for 10,000 columns
 BITS = 24  # of the grid; twice as many and the bits of d must stay below the 53 of a float64
 NEAREST = 40  # neighbours kept: in a random half, the 5th is among them but for one case in a billion
 
@@ -25,20 +25,26 @@ class Neighbourhoods:
         only this image is in (Kynkaanniemi et al. 2019, Naeem et al. 2020).
         """
         fake = _on_grid(fake, self.grid)[0]
-        reaches = _reaches(fake, members, self.k)  # [B, M]
+        distances, indices = _nearest(fake, min(NEAREST, len(fake) - 1))
+        shortest, reaches = distances[:, self.k - 1], _reaches(distances, indices, members, self.k)  # [M], [B, M]
+        columns = members.float().T  # [M, B]
         inside = torch.zeros(len(fake), dtype=torch.float64)
         covered, recalled = 0, torch.zeros(len(members), dtype=torch.float64)
         alone = torch.zeros(len(fake), dtype=torch.float64)  # number of real balls that only this image is in
         for start in range(0, len(self.real), ROWS):
             rows = slice(start, start + ROWS)
             distance = _distances(self.real[rows], fake)  # [rows, M]
-            hit = distance < self.reach[rows, None]
-            inside += hit.sum(0)
+            hit = (distance < self.reach[rows, None]).float()
             count = hit.sum(1)
+            inside += hit.sum(0)
             covered += int((count > 0).sum())
-            alone += (hit & (count == 1)[:, None]).sum(0)
+            alone += (count == 1).float() @ hit
+            # A ball reaches no less far among fewer images: most real images lie in one that is short enough for all
+            # subsets, which a product finds for all of them at once, and only the rest are looked at one by one.
+            sure = (distance < shortest).float() @ columns > 0  # [rows, B]
             for b, reach in enumerate(reaches):
-                recalled[b] += (distance < reach).any(1).sum()
+                rest = ~sure[:, b]
+                recalled[b] += len(rest) - rest.sum() + (distance[rest] < reach).any(1).sum()
         n = len(self.real)
         found = {"precision": (inside > 0).double(), "density": inside / self.k}
         return found | {
@@ -48,9 +54,11 @@ class Neighbourhoods:
         }
 
 
-def _reaches(x: Tensor, members: Tensor, k: int) -> Tensor:
-    """Squared distance of each row to its k-th nearest other row of the same subset [B, M]; -1 outside the subset."""
-    distances, indices = _nearest(x, min(NEAREST, len(x) - 1))
+def _reaches(distances: Tensor, indices: Tensor, members: Tensor, k: int) -> Tensor:
+    """Squared distance of each row to its k-th nearest other row of the same subset [B, M]; -1 outside the subset.
+
+    `distances`, `indices` [M, NEAREST]: the nearest other rows of all.
+    """
     rows = []
     for member in members:
         place = (member[indices].cumsum(1) >= k).float().argmax(1)  # first place with k of the subset at or before it
@@ -86,4 +94,4 @@ def _on_grid(x: Tensor, grid: float | None = None) -> tuple[Tensor, float]:
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
     """Squared Euclidean distances [N, M] of rows on the same grid."""
-    return a.square().sum(1)[:, None] + b.square().sum(1) - 2 * (a @ b.T)
+    return torch.addmm(b.square().sum(1), a, b.T, alpha=-2).add_(a.square().sum(1)[:, None])

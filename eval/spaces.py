@@ -57,8 +57,8 @@ def distances(
         floor_features = judge.features(test.data.images)[floor_rows]
         for scope, label in scopes:
             rows = _rows(test.data.labels[floor_rows], label)
-            reference = _reference(judge.id, train, real, label)
             names = METRICS + CMMD.get(judge.name, ())
+            reference = _reference(judge.id, train, real, label, names)
             mine, theirs = ours[_rows(labels, label)], floor_features[rows]
             key = ("floor", judge.id, train.id, test.id, names, scope, floor_rows[rows].tolist())
             floor = _remembered(key, lambda r=reference, f=theirs, n=names: r.measure(f, n))
@@ -72,11 +72,11 @@ def distances(
     return Distances(**found)
 
 
-def _reference(judge: str, train: RealSource, features: Tensor, label: int | None) -> Reference:
+def _reference(judge: str, train: RealSource, features: Tensor, label: int | None, metrics: Sequence[str]) -> Reference:
     """The training images of one label, or all (None); what takes long is found once and kept."""
     rows, neighbours = features[_rows(train.data.labels, label)], NEIGHBOURS if label is None else NEIGHBOURS // 5
-    about = ("reference", judge, train.id, label, neighbours)
-    known = cache.facts(about, lambda: Reference(rows, neighbours).known())
+    about = ("reference", judge, train.id, label, neighbours, *metrics)
+    known = cache.facts(about, lambda: Reference(rows, neighbours).known(metrics))
     return Reference(rows, neighbours, known=known)
 
 

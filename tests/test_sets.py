@@ -64,8 +64,9 @@ def test_cmmd_is_the_unbiased_form_of_the_published_kernel():
     unit = [torch.nn.functional.normalize(x, dim=1) for x in (real, fake)]
     k = [1000 * rbf_kernel(unit[i], unit[j], gamma=1 / (2 * 10**2)) for i, j in ((0, 0), (0, 1), (1, 1))]
     expected = sum((m.sum() - np.trace(m)) / (len(m) * (len(m) - 1)) for m in (k[0], k[2])) - 2 * k[1].mean()
-    found = float(Discrepancy(real, gaussian).of(fake, torch.ones(1, 50, dtype=torch.bool)))
+    found = float(Discrepancy(unit[0], gaussian).of(unit[1], torch.ones(1, 50, dtype=torch.bool)))
     assert found == pytest.approx(expected, rel=1e-9)
+    assert Reference(real).measure(fake, ["cmmd"]).estimates["cmmd"].value == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("k", [3, 5])
@@ -191,6 +192,6 @@ def test_fewer_real_images_than_asked_for_are_all_used():
 def test_what_was_found_out_earlier_changes_nothing():
     real, fake = normal(300, 5), normal(80, 5, 1)
     first = Reference(real, neighbours=200)
-    again = Reference(real, neighbours=200, known=json.loads(json.dumps(first.known())))
     metrics = (*METRICS, "cmmd")
+    again = Reference(real, neighbours=200, known=json.loads(json.dumps(first.known(metrics))))
     assert again.measure(fake, metrics) == first.measure(fake, metrics)
