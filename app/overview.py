@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app import markup, words
-from eval.formats import show_estimate
+from eval.formats import learned_from, recognised, show_estimate
 from eval.metrics import Estimate
 from eval.report import Report
 from eval.summary import Summary
@@ -35,21 +35,14 @@ def findings(report: Report) -> str:
 
 
 def tables(report: Report) -> str:
-    """Every metric over all digits: a table of each kind, and the step at which digits are recognised."""
+    """Every metric over all digits: a table of each kind, what a network learns from them, when they are recognised."""
     parts = [_group(report, group, *heads) for group, heads in GROUPS.items()]
-    return "".join([parts[0], _sets(report), *parts[1:], recognised(report)])
-
-
-def recognised(report: Report) -> str:
-    """ "Half of the digits are recognised for good from step 5 of 10 on (noise level 1.3)"; nothing where unknown."""
-    found = report.details.get("recognition")
-    half = found and found["overall"]["t50"]
-    if not half or half.get("step") is None:
-        return ""
-    text = f"Half of the digits are recognised for good from step {half['step'] + 1:g} of {len(found['sigmas'])} on"
-    if half.get("sigma") is not None:
-        text += f", at noise level {half['sigma']:.2f}"
-    return markup.note(f"{text}; n = {half['n']:,}.")
+    learned = report.details.get("accuracy_score")
+    steps = report.details.get("recognition")
+    said = [learned_from(learned)] if learned else []
+    said += recognised(steps) if steps else []
+    more = "<h2>What a network learns from them, and when they are recognised</h2>" if said else ""
+    return "".join([parts[0], _sets(report), *parts[1:], more, *map(markup.note, said)])
 
 
 def cell(report: Summary | Report, metric: str, unit: str) -> str:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from textwrap import wrap
 
-from eval.formats import NOTHING, decimals, half_recognised, minus, show, show_brackets, show_estimate
+from eval.formats import NOTHING, decimals, learned_from, minus, recognised, show, show_brackets, show_estimate
 from eval.metrics import Estimate
 from eval.report import Report
 from eval.words import SPACES, WORDS, Word, full_title
@@ -100,18 +100,12 @@ def _line(title: str, ours: str, real: str, detectable: str, n: str) -> str:
 
 def _recognised(report: Report) -> list[str]:
     section = report.details.get("recognition")
-    return [half_recognised(section["overall"]["t50"], len(section["sigmas"]))] if section else []
+    return [line for text in recognised(section) for line in _wrapped(text)] if section else []
 
 
 def _learned(report: Report) -> list[str]:
     section = report.details.get("accuracy_score")
-    if not section:
-        return []
-    synthetic, real = (show_estimate(Estimate(**section[key]["overall"])) for key in ("synthetic", "real"))
-    return _wrapped(
-        f"A network that learned from these {section['n']:,} digits reads {synthetic} of the real test digits right; "
-        f"from as many real ones {real} ({section['seeds']} runs)."
-    )
+    return _wrapped(learned_from(section)) if section else []
 
 
 def _unmeasured(report: Report) -> list[str]:

@@ -23,7 +23,9 @@ from diffusion_core.schedules import karras
 
 BLOCK = 16  # images a network call; twice that with guidance. Fits the cache of a small CPU.
 Progress = Callable[[int, int], None]  # (images done, images in all)
-Watch = Callable[[int, slice, Tensor], None]  # (step i, rows, estimates of x0 made there, uint8 [n, C, H, W])
+Aside = Callable[[Tensor], None]  # estimates without labels, [BLOCK, C, H, W]
+# (step i, rows, estimates of x0 made there, the same by the denoiser that is told no label), both uint8 [n, C, H, W]
+Watch = Callable[[int, slice, Tensor, Tensor], None]
 
 
 class Frame(NamedTuple):
@@ -50,16 +52,20 @@ def generate(
 ) -> Tensor:
     """uint8 [N, C, H, W]: one image per (label, seed), the same at any N. `UserError` for a bad request.
 
-    `watch(i, rows, estimates)` sees what the denoiser takes the images of `rows` for at noise level i, for
-    i = 0 .. steps - 1, block by block; the finished images are not among them, and do not depend on it.
+    `watch(i, rows, estimates, blind)` sees what the denoiser takes the images of `rows` for at noise level i, with and
+    without their labels, for i = 0 .. steps - 1, block by block; the finished images are not among them, and do not
+    depend on it.
     """
     _check(checkpoint, labels, seeds, config)
-    done = []
+    done: list[Tensor] = []
+    blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
     for start in range(0, len(labels), BLOCK):
         block = slice(start, min(start + BLOCK, len(labels)))
-        for step in _steps(checkpoint, labels[block], seeds[block], config):
+        for step in _steps(checkpoint, labels[block], seeds[block], config, blind.append if watch else None):
             if watch and step.i < config.steps:
-                watch(step.i, block, to_uint8(step.denoised.cpu(), checkpoint.spec))
+                seen = (step.denoised, blind[-1][: len(step.x)])
+                watch(step.i, block, *(to_uint8(x.cpu(), checkpoint.spec) for x in seen))
+                blind.clear()
         done.append(to_uint8(step.x.cpu(), checkpoint.spec))
         if progress:
             progress(block.stop, len(labels))
@@ -83,29 +89,29 @@ def noised(images: Tensor, sigma: float, seeds: Tensor, spec: DataSpec) -> Tenso
     return to_uint8(to_model(images, spec) + sigma * Noise(seeds).normal(*images.shape[1:]), spec)
 
 
-def _steps(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> Iterator[Step]:
+def _steps(
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, aside: Aside | None = None
+) -> Iterator[Step]:
     device = next(checkpoint.denoiser.parameters()).device
     noise, shape = Noise(seeds), checkpoint.spec.shape
     sigmas = karras(config.steps, config.sigma_min, config.sigma_max, config.rho)
     labels = labels.to(device)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        return torch.cat(
-            [
-                _block(checkpoint, x[start : start + BLOCK], sigma, labels[start : start + BLOCK], config.guidance)
-                for start in range(0, len(x), BLOCK)
-            ]
-        )
+        blocks = (slice(start, start + BLOCK) for start in range(0, len(x), BLOCK))
+        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config.guidance, aside) for b in blocks])
 
     x = config.sigma_max * noise.normal(*shape).to(device)
     return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
 
 
-def _block(checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, guidance: float) -> Tensor:
+def _block(
+    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, guidance: float, aside: Aside | None
+) -> Tensor:
     """The guided denoiser on at most BLOCK images, filled up to exactly BLOCK."""
     n = len(x)
     fill = torch.arange(BLOCK, device=x.device) % n
-    return guided(checkpoint.denoiser, labels[fill], guidance)(x[fill], sigma)[:n]
+    return guided(checkpoint.denoiser, labels[fill], guidance, aside)(x[fill], sigma)[:n]
 
 
 def _check(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> None:

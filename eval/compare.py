@@ -1,7 +1,8 @@
 """Is b better than a? Two reports under the same scorers -> differences with intervals and p-values.
 
 Images of two checkpoints that share (label, seed) grew from the same noise: they are compared pair by
-pair, which cancels what the noise contributes. Everything else is compared as independent groups.
+pair, which cancels what the noise contributes. So are other images whose labels and seeds are given and the
+same; everything else is compared as independent groups.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pandas as pd
 from eval.difference import Row, by_scope, entry, image_rows, is_tuned, same_size, scopes, set_rows
 from eval.errors import UserError
 from eval.metrics import Estimate
-from eval.pairs import are_pairs, paired_rows
+from eval.pairs import are_pairs, paired_rows, unpaired
 from eval.report import Report
 from eval.significance import bootstrap_mean
 from eval.summary import METRICS
@@ -28,7 +29,7 @@ class Comparison:
     """b against a. `n`: pairs, or where not paired the images of the smaller report.
 
     `bootstrap`: {scope: mean difference of the CLIP margin with its bootstrap interval}, of pairs only.
-    `notes`: what was not compared, and why.
+    `notes`: what was not paired or not compared, and why.
     """
 
     a: str
@@ -105,7 +106,7 @@ def _check(a: Report, b: Report) -> None:
 
 
 def _tables(a: Report, b: Report) -> tuple[pd.DataFrame, pd.DataFrame, bool]:
-    """The rows to compare: row i with row i of two checkpoints, everything else as independent groups."""
+    """The rows to compare, and whether row i and row i are a pair."""
     if not are_pairs(a, b):
         return a.table, b.table, False
     rows_a, rows_b = paired_rows(a, b)
@@ -123,7 +124,9 @@ def _names(a: Report, b: Report) -> tuple[str, str]:
 
 
 def _notes(a: Report, b: Report, compared: set[str]) -> Iterator[str]:
-    """One note for each reason why metrics of either report have no row."""
+    """Why the images are no pairs, and one note for each reason why metrics of either report have no row."""
+    if reason := unpaired(a, b):
+        yield f"Compared as independent groups: {reason}."
     reasons: dict[str, list[str]] = {}
     for metric in a.metrics["overall"] | b.metrics["overall"]:
         if metric not in compared:

@@ -74,6 +74,15 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def recognised(section: dict) -> list[str]:
+    """A report's section "recognition" in a sentence, or in two: with the label, and from the picture alone."""
+    steps, blind = len(section["sigmas"]), section.get("blind")
+    told = half_recognised(section["overall"]["t50"], steps)
+    if not blind:
+        return [told]
+    return [f"With the label: {told}", f"Without the label: {half_recognised(blind['overall']['t50'], steps)}"]
+
+
 def half_recognised(t50: dict, steps: int) -> str:
     """ "Half of the images are recognised for good by step 4 of 10, σ = 1.3 [1.3, 2.4] (n = 2,000)."
 
@@ -83,6 +92,16 @@ def half_recognised(t50: dict, steps: int) -> str:
         return f"Half of the images are never recognised for good: {t50.get('reason') or 'no step was found'}."
     where = f"by step {t50['step']} of {steps}, {noise_level(t50)}"
     return f"Half of the images are recognised for good {where} (n = {t50['n']:,})."
+
+
+def learned_from(section: dict) -> str:
+    """What a network learned from the digits alone: the section "accuracy_score" of a report in a sentence."""
+    synthetic, real, less = (Estimate(**section[key]["overall"]) for key in ("synthetic", "real", "difference"))
+    return (
+        f"A network that learned from these {section['n']:,} digits alone reads {show_estimate(synthetic)} of the real "
+        f"test digits rightly; one that learned from as many real digits {show_estimate(real)}; difference "
+        f"{show_estimate(less)} ({section['seeds']} runs of each)."
+    )
 
 
 def noise_level(t50: dict) -> str:

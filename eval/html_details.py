@@ -1,6 +1,6 @@
 """What the report page says about sets of images, recognition, missing shapes and the accuracy score."""
 
-from eval.formats import NOTHING, decimals, half_recognised, minus, noise_level, show, show_estimate
+from eval.formats import NOTHING, decimals, minus, noise_level, recognised, show, show_estimate
 from eval.html_numbers import against, classes, table
 from eval.html_parts import curve
 from eval.metrics import Estimate
@@ -45,17 +45,20 @@ def _set_row(report: Report, word: Word) -> dict | None:
 # ---------------------------------------------------------------- sections of `details`
 
 
-def recognition(report: Report) -> dict | None:
-    """The curve, when half are recognised, and the same for each digit."""
+def recognition(report: Report) -> list[dict]:
+    """With the label, and without it where that was read: the curve, when half are recognised, and each digit's."""
     section = report.details.get("recognition")
     if not section:
-        return None
-    steps, names = len(section["sigmas"]), dict(classes(report))
-    per_class = {k: c for k, c in section.get("per_class", {}).items() if k in names}
-    says = half_recognised(section["overall"]["t50"], steps)
-    rows = [{"name": names[k], **_recognised(c)} for k, c in per_class.items()]
-    svg = curve(section | {"per_class": per_class}, says)
-    return {"svg": svg, "says": says, "rows": [*rows, {"name": "all", **_recognised(section["overall"])}]}
+        return []
+    names = dict(classes(report))
+    parts = [section, section["blind"]] if section.get("blind") else [section]
+    panels = []
+    for part, says in zip(parts, recognised(section), strict=True):
+        per_class = {k: c for k, c in part.get("per_class", {}).items() if k in names}
+        svg = curve({"sigmas": section["sigmas"], "overall": part["overall"], "per_class": per_class}, says)
+        rows = [{"name": names[k], **_recognised(c)} for k, c in per_class.items()]
+        panels.append({"svg": svg, "says": says, "rows": [*rows, {"name": "all", **_recognised(part["overall"])}]})
+    return panels
 
 
 def _recognised(curves: dict) -> dict:

@@ -1,7 +1,8 @@
-"""Two checkpoints' images side by side: the rows that share (label, seed), and what differs between them.
+"""Two reports' images side by side: the rows that share (label, seed), and what differs between them.
 
-Images of two checkpoints that share label and seed grew from the same noise. That makes them a pair, and
-only two reports on the same plan are pairs throughout.
+Images of two checkpoints that share label and seed grew from the same noise, which makes them a pair. Whether
+those of other programs and files do is theirs to know: a test of pairs that share only their name is as valid as
+one of independent groups, and gains nothing.
 """
 
 from typing import NamedTuple
@@ -47,25 +48,41 @@ class Ends(NamedTuple):
     farthest: list[Apart]
 
 
+def unpaired(a: Report, b: Report) -> str | None:
+    """Why the images are no pairs; None where they are.
+
+    Two checkpoints always are: `paired_rows` refuses plans that differ. Other images are where they carry seeds,
+    and the same ones.
+    """
+    if a.source.kind == b.source.kind == "checkpoint":
+        return None
+    for report in (a, b):
+        if report.source.kind == "real":
+            return "real digits grew from no seed"
+        if not report.source.seeded:
+            return f"nobody said which seeds the images of {report.source.name} have"
+    return None if _matched(a, b) else "the labels and seeds are not the same"
+
+
 def are_pairs(a: Report, b: Report) -> bool:
-    """Only a checkpoint's seeds name the noise that an image grew from."""
-    return a.source.kind == b.source.kind == "checkpoint"
+    """Whether row for row the images share label and seed."""
+    return unpaired(a, b) is None
 
 
 def paired_rows(a: Report, b: Report) -> tuple[NDArray, NDArray]:
     """Rows of a and of b, int [N] each, with the same (label, seed), in the order of a's table.
 
-    `UserError` where a report is not a checkpoint's, or the plans differ.
+    `UserError` where they are no pairs, or the plans of two checkpoints differ.
     """
-    if not are_pairs(a, b):
-        raise UserError("Pairs need the reports of two checkpoints: a seed means nothing elsewhere.")
-    key_a, key_b = (r.table[["label", "seed"]].to_numpy() for r in (a, b))  # [N, 2]
-    order_a, order_b = (np.lexsort(key.T) for key in (key_a, key_b))
-    if not np.array_equal(key_a[order_a], key_b[order_b]):
+    if reason := unpaired(a, b):
+        raise UserError(f"These images are no pairs: {reason}.")
+    matched = _matched(a, b)
+    if matched is None:
         raise UserError(_other_plan(a, b))
-    rows_b = np.empty(len(key_a), dtype=np.int64)
+    order_a, order_b = matched
+    rows_b = np.empty(len(order_a), dtype=np.int64)
     rows_b[order_a] = order_b
-    return np.arange(len(key_a)), rows_b
+    return np.arange(len(order_a)), rows_b
 
 
 def flips(a: Report, b: Report, judge: str) -> Flips:
@@ -100,8 +117,8 @@ def nearest_farthest(a: Report, b: Report, count: int = 12) -> Ends:
 def config_difference(a: Report, b: Report) -> list[tuple[str, object, object]]:
     """(key, value in a, value in b) of everything on record that differs; None where one has no such key.
 
-    Keys: "weights" (sha256, first 12), "images_seen", "rewards", "settings", "sample.<field>",
-    "plan.<field>", "revision", "packages.<name>". Values are plain JSON types.
+    Keys: "weights" (sha256, first 12), "images_seen", "parent", "rewards", "network.<field>", "train.<field>",
+    "settings", "sample.<field>", "plan.<field>", "revision", "packages.<name>". Values are plain JSON types.
     """
     ours, theirs = _record(a), _record(b)
     keys = [*ours, *(key for key in theirs if key not in ours)]
@@ -110,11 +127,13 @@ def config_difference(a: Report, b: Report) -> list[tuple[str, object, object]]:
 
 def _record(report: Report) -> dict[str, object]:
     """What a report says of how its images were made, flat."""
-    source = report.source
+    source, config = report.source, report.source.config or {}
     return {
         "weights": source.sha256 and source.sha256[:12],
         "images_seen": source.images_seen,
+        "parent": config.get("parent"),
         "rewards": list(source.rewards),
+        **{f"{part}.{key}": value for part in ("network", "train") for key, value in config.get(part, {}).items()},
         "settings": source.settings,
         **{f"sample.{key}": value for key, value in (source.sample or {}).items()},
         **{f"plan.{key}": value for key, value in report.plan.items()},
@@ -131,6 +150,14 @@ def _read(a: Report, b: Report, judge: str) -> tuple[NDArray, ...]:
         raise ValueError(f"no judge '{judge}' read both reports")
     asked = a.table["label"].to_numpy()[rows_a]
     return rows_a, rows_b, asked, a.table[column].to_numpy()[rows_a], b.table[column].to_numpy()[rows_b]
+
+
+def _matched(a: Report, b: Report) -> tuple[NDArray, NDArray] | None:
+    """Orders of both tables in which (label, seed) are the same row for row; None where they are not the same."""
+    keys = [r.table[["label", "seed"]].to_numpy() for r in (a, b)]  # [N, 2]
+    orders = [np.lexsort(key.T) for key in keys]
+    same = np.array_equal(*(key[order] for key, order in zip(keys, orders, strict=True)))
+    return (orders[0], orders[1]) if same else None
 
 
 def _other_plan(a: Report, b: Report) -> str:

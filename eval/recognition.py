@@ -1,9 +1,11 @@
 """When a digit becomes recognisable while it is drawn: pure functions of what the classifier reads at every step.
 
 Step k of K runs at noise level sigmas[k], and the column `step{k}_label` of a table holds the digit that the
-classifier reads in the denoised estimate of the image there. `classifier_label` is the reading of the finished
-image, here step K at noise level 0. Intervals are for 95 %, each for its own step (pointwise): a whole curve
-lies inside all of them less often than that.
+classifier reads in the denoised estimate of the image there. A sampler that was told the label estimates a typical
+digit of that label from the very first step, so this says when the model commits itself. `blind{k}_label` is read in
+the estimate that the same model makes of the same noisy image without the label: it says when the picture itself
+holds the digit. `classifier_label` is the reading of the finished image, here step K at noise level 0. Intervals are
+for 95 %, each for its own step (pointwise): a whole curve lies inside all of them less often than that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +18,8 @@ from eval.metrics import mean, proportion
 
 
 def recognition(table: Mapping, sigmas: Sequence[float], classes: int) -> dict | None:
-    """Plain JSON: {"sigmas", "overall": curves, "per_class": {"0": curves, ...}}; None for unlabelled images or
-    where the table has no steps.
+    """Plain JSON: {"sigmas", "overall": curves, "per_class": {"0": curves, ...}, "blind": the last two again, for
+    readings without the label, or None}; None for unlabelled images or where the table has no steps.
 
     Curves: `recognised` and `for_good` are lists of estimates of a share, one a step, `for_good` with one more
     for the finished image: read as the digit asked for at that step, and from that step on to the end.
@@ -31,22 +33,24 @@ def recognition(table: Mapping, sigmas: Sequence[float], classes: int) -> dict |
     levels = [float(s) for s in sigmas]
     if len(levels) != read.shape[1] - 1 or any(a <= b for a, b in zip(levels[:-1], levels[1:], strict=True)):
         raise ValueError(f"{read.shape[1] - 1} steps need as many falling noise levels, not {levels}")
-    rows = {str(d): labels == d for d in range(classes)}
-    return {
-        "sigmas": levels,
-        "overall": _curves(read, labels, levels),
-        "per_class": {name: _curves(read[own], labels[own], levels) for name, own in rows.items()},
-    }
+    blind = readings(table, "blind")
+    if blind is not None and blind.shape != read.shape:
+        raise ValueError(f"{read.shape[1] - 1} steps with the label, but {blind.shape[1] - 1} without")
+    seen = _scopes(read, labels, levels, classes)
+    return {"sigmas": levels, **seen, "blind": None if blind is None else _scopes(blind, labels, levels, classes)}
 
 
-def readings(table: Mapping) -> NDArray[np.int64] | None:
-    """The digit read at every step and in the finished image, int [N, K + 1]; None without those columns."""
+def readings(table: Mapping, kind: str = "step") -> NDArray[np.int64] | None:
+    """The digit read at every step and in the finished image, int [N, K + 1]; None without those columns.
+
+    `kind`: "step" or "blind".
+    """
     steps = 0
-    while f"step{steps}_label" in table:
+    while f"{kind}{steps}_label" in table:
         steps += 1
     if steps == 0 or "classifier_label" not in table:
         return None
-    columns = [*(f"step{k}_label" for k in range(steps)), "classifier_label"]
+    columns = [*(f"{kind}{k}_label" for k in range(steps)), "classifier_label"]
     return np.stack([np.asarray(table[c], dtype=np.int64) for c in columns], axis=1)
 
 
@@ -101,6 +105,12 @@ def half_recognised(locked: NDArray, levels: Sequence[float]) -> dict:
     if high == never:
         return found | {"reason": "it may be that fewer than half of the images ever get there"}
     return found | {"high_step": high, "low_sigma": sigma[high]}
+
+
+def _scopes(read: NDArray, labels: NDArray, levels: list[float], classes: int) -> dict:
+    rows = {str(d): labels == d for d in range(classes)}
+    per_class = {name: _curves(read[own], labels[own], levels) for name, own in rows.items()}
+    return {"overall": _curves(read, labels, levels), "per_class": per_class}
 
 
 def _curves(read: NDArray, labels: NDArray, levels: list[float]) -> dict:

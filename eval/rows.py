@@ -54,6 +54,7 @@ class RowsSource(Source):
                 class_names=form.class_names,
                 sha256=sha256,
                 labelled=int(labels.max()) >= 0,
+                seeded=rows.seeds is not None,
             )
         )
 

@@ -90,17 +90,23 @@ def with_sets(report: Report, scorers: Sequence[Scorer], progress: Progress | No
 def _made(
     source: ImageSource, scorers: Sequence[Scorer], labels: Tensor, seeds: Tensor, progress: Progress | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The images; and of a checkpoint's what the first judge reads in the estimate at each denoising step."""
+    """The images; and of a checkpoint's what the classifier reads in the estimates at each denoising step.
+
+    `step<k>_label`: in that of the sampler, which knows the label; `blind<k>_label`: in that of the same noisy image
+    by the denoiser without the label.
+    """
     judge = next((scorer for scorer in scorers if scorer.name == "classifier"), None)
     if not isinstance(source, CheckpointSource) or judge is None:
         return source.images(labels, seeds, progress), {}
-    read = torch.full((len(source.sigmas), len(labels)), UNLABELLED)
+    read = torch.full((2, len(source.sigmas), len(labels)), UNLABELLED, dtype=torch.int8)
 
-    def watch(step: int, rows: slice, denoised: Tensor) -> None:
-        read[step, rows] = judge(denoised, labels[rows])["classifier_label"]
+    def watch(step: int, rows: slice, *estimates: Tensor) -> None:
+        for i, images in enumerate(estimates):
+            read[i, step, rows] = judge(images, labels[rows])["classifier_label"].to(torch.int8)
 
     images = source.images(labels, seeds, progress, watch)
-    return images, {f"step{k}_label": row.numpy() for k, row in enumerate(read.to(torch.int8))}
+    names = [f"{kind}{k}_label" for kind in ("step", "blind") for k in range(len(source.sigmas))]
+    return images, dict(zip(names, read.flatten(0, 1).numpy(), strict=True))
 
 
 def _ids(scorers: Sequence[Scorer]) -> list[str]:

@@ -4,6 +4,7 @@ All look the same to the scorers. A source names its images by (label, seed): `p
 `images` delivers them. What is read or run lies in files of its own; here they are given their names.
 """
 
+import json
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -69,6 +70,7 @@ class CheckpointSource(DrawnSource):
                 sha256=meta.sha256,
                 images_seen=meta.images_seen,
                 rewards=meta.rewards,
+                config=json.loads(json.dumps({key: to_dict(meta)[key] for key in ("network", "train", "parent")})),
             )
         )
 
@@ -81,7 +83,7 @@ class CheckpointSource(DrawnSource):
     def images(
         self, labels: Tensor, seeds: Tensor, progress: Progress | None = None, watch: Watch | None = None
     ) -> Tensor:
-        """`watch(i, rows, estimates)` sees the estimates made at `sigmas[i]` (see `generate`)."""
+        """`watch(i, rows, estimates, blind)` sees the estimates made at `sigmas[i]` (see `generate`)."""
         return generate(self.checkpoint, labels, seeds, self.sample, progress, watch)
 
 

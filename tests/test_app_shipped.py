@@ -2,10 +2,13 @@
 
 import pytest
 
+from app import matrix
 from app.build import CHECKPOINTS
 from app.links import View
 from app.store import REAL, Store
 from app.tabs import compare, confusion, generate, judges, scores
+from app.words import JUDGES
+from diffusion_core.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,26 @@ def test_every_tab_has_something_to_show(store):
     )
     verdict, _, _, pairs, more = compare.page(store, *settings(store, compare))
     assert "mnist" in verdict and '<li class="pair">' in pairs and "recall" in more.lower()
-    table, figure, digits, grid = judges.page(*settings(store, judges))
+    table, figure, digits, grid, words, found = judges.page(store, *settings(store, judges))
     assert table.count("<tr>") == 5 and len(figure.data) == 2 and digits.count("<tr>") == 11
+    assert grid.count('class="cell ') == 100 and "9, read as 4" in words and found.count('<li class="sample') == 5
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+def test_a_mistake_on_a_judges_card_opens_the_real_digits_it_counts(store, judge):
+    counts = judges.measured(judges.read_card(judges.FOLDER / judge))["confusion"]
+    assert sum(map(sum, counts)) == 10_000
+    for r, c, n in matrix.mistakes(counts, 6):
+        words, found = judges.opened_cell(store, judge, [r, c], 0)
+        assert f"Asked for {r}, read as {c}" in words and found.count('<li class="sample') == n
+    for cell in ([10, 0], "5,6", [1]):
+        with pytest.raises(UserError):
+            judges.page(store, judge, cell, 0)
+
+
+def test_a_card_is_shown_without_the_report_of_real_digits(tmp_path):
+    *_, grid, words, found = judges.page(Store(tmp_path), "knn", None, 0)
+    assert grid.count('class="cell ') == 100 and "score real" in words and found == ""
 
 
 def test_real_digits_are_behind_the_switch(store):

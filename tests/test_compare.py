@@ -90,13 +90,30 @@ def test_other_plans_are_refused_with_the_difference(late):
 
 def test_what_is_no_checkpoint_is_an_independent_group(late):
     file = made_report("file", {4: 0.9}, per_class=30, kind="npz")
-    for a, b in ((late, file), (file, made_report("other file", per_class=30, kind="npz"))):
+    bare = made_report("other file", per_class=30, kind="npz", seeded=False)
+    real = made_report("real", per_class=30, kind="real")
+    for a, b, why in (
+        (late, file, "the labels and seeds are not the same"),
+        (file, bare, "nobody said which seeds the images of other file have"),
+        (real, file, "real digits grew from no seed"),
+    ):
         c = compare(a, b)
         assert not c.paired and c.bootstrap == {} and not any(row.paired for row in c.rows)
+        assert c.notes[0] == f"Compared as independent groups: {why}."
     c = compare(late, file)
     expected = difference(late.metrics["overall"]["accuracy"], file.metrics["overall"]["accuracy"])
     assert c.row("accuracy").difference == expected and c.row("accuracy", "4").better == "a"
     assert "n = 300 and 400 images, independent groups" in c.verdict
+
+
+def test_two_files_with_the_same_seeds_are_pairs_whatever_drew_them(early, late):
+    """`sample` both to .npz with the same options and `score` the files: nothing is lost by it."""
+    a, b = (made_report(r.source.name, NOISY, kind="npz") for r in (early, late))
+    a = replace(a, table=early.table)
+    for pair in ((a, b), (early, b), (a, replace(b, source=replace(b.source, kind="callable")))):
+        c = compare(*pair)
+        assert c.paired and c.notes == () and "400 pairs" in c.verdict
+    assert compare(a, b).row("accuracy").p == compare(early, b).row("accuracy").p
 
 
 def test_holm_keeps_chance_findings_out(late):
@@ -127,7 +144,7 @@ def test_sets_are_compared_where_they_are_of_one_size(late):
     c = compare(a, larger)
     with pytest.raises(KeyError):
         c.row("fd")
-    assert c.notes == (
+    assert c.notes[1:] == (
         "Not compared: fd. Such a value depends on the number of images, and these are of 400 and of 500.",
         "Not compared: second_kid, clip_recall. Of file: it was not measured.",
     )

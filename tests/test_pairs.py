@@ -85,12 +85,20 @@ def test_config_difference_lists_what_differs():
     ]
     assert config_difference(a, a) == []
     assert config_difference(made_report("real", kind="real"), a)[0] == ("weights", None, "a" * 12)
+    wide, narrow = (
+        made_report(n, config={"network": {"norm": "group", "channels": c}, "train": {"lr": lr}, "parent": parent})
+        for n, c, lr, parent in (("wide", [64, 128], 2e-3, None), ("narrow", [16, 32], 2e-3, "wide"))
+    )
+    assert config_difference(wide, narrow) == [
+        ("parent", None, "wide"),
+        ("network.channels", [64, 128], [16, 32]),
+    ]
 
 
 def test_what_is_no_pair_is_refused(two):
-    file = made_report("file", kind="npz")
+    file = made_report("file", kind="npz", seeded=False)
     for function in (lambda a, b: flips(a, b, "clip"), nearest_farthest, paired_rows):
-        with pytest.raises(UserError, match="a seed means nothing elsewhere"):
+        with pytest.raises(UserError, match="no pairs: nobody said which seeds the images of file have"):
             function(two[0], file)
         with pytest.raises(UserError, match="not on the same plan"):
             function(two[0], made_report("x", seed=7))

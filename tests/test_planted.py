@@ -5,10 +5,11 @@ import pytest
 import torch
 from scipy.ndimage import grey_dilation
 
+from diffusion_core import checkpoint as checkpoints
 from eval.npz import write_npz
 from eval.run import evaluate
 from eval.scorers import load_scorers
-from eval.sources import RealSource, open_source
+from eval.sources import CHECKPOINTS, CheckpointSource, RealSource, open_source
 
 EACH = 60
 
@@ -45,6 +46,24 @@ def told(report, kind):
     return next(finding for finding in report.details["findings"] if finding["kind"] == kind)
 
 
+def test_a_checkpoint_that_swaps_5_and_6_is_found_and_named(scorers, tmp_path):
+    """The shipped weights with the vectors of two labels exchanged: every image is good, and of the wrong digit."""
+    good = checkpoints.load(CHECKPOINTS / "mnist")
+    vectors = [p for p in good.denoiser.parameters() if p.shape[0] == good.meta.network.classes + 1]
+    assert len(vectors) == 1  # one a label, and one for "no label"
+    vectors[0][[5, 6]] = vectors[0][[6, 5]]
+    checkpoints.save(tmp_path / "swapped", good.denoiser, good.meta)
+    report = evaluate(CheckpointSource(tmp_path / "swapped"), scorers, 20)
+    assert [(f["kind"], f["digits"]) for f in report.details["findings"]] == [("swapped", [5, 6])]
+    assert report.details["findings"][0]["text"].startswith("5 and 6 are swapped: ")
+    assert report.confusions["classifier"][5][6] >= 18 and report.confusions["clip"][6][5] >= 18
+
+
+def test_real_digits_are_not_accused(scorers):
+    report = evaluate(RealSource("test"), scorers, EACH, seed=11)
+    assert report.details["findings"] == [] and report.details["missing"] == []
+
+
 def test_one_image_a_digit_over_and_over_is_named_while_accuracy_sees_nothing(judged, digits):
     images, labels = digits
     rows = torch.stack([(labels == d).nonzero()[:, 0][0] for d in range(10)])
@@ -53,8 +72,8 @@ def test_one_image_a_digit_over_and_over_is_named_while_accuracy_sees_nothing(ju
     assert "collapsed" in kinds(report)
     for metric, nothing in (("recall", 0), ("coverage", 0), ("vendi", 1)):  # what no variety at all scores
         for space in ("", "second_", "pixels_", "clip_"):
-            ours, floor = (m["per_class"]["3"][space + metric].value for m in (report.metrics, report.reference.metrics))
-            assert ours - nothing < 0.5 * (floor - nothing), space + metric
+            three = [r.metrics["per_class"]["3"][space + metric].value for r in (report, report.reference)]
+            assert three[0] - nothing < 0.5 * (three[1] - nothing), space + metric
 
 
 def test_copies_of_training_digits_are_named(judged):

@@ -54,6 +54,22 @@ def test_curves_by_hand(table):
     json.dumps(found, allow_nan=False)
 
 
+def test_readings_without_the_label_are_held_against_the_same_finished_image(table):
+    plain = recognition(table, SIGMAS, 10)
+    blind = {f"blind{k}_label": column for k, column in enumerate(readings(table)[::-1, :3].T)}  # another digit's
+    found = recognition(table | blind, SIGMAS, 10)
+    assert (
+        plain["blind"] is None and {k: found[k] for k in ("sigmas", "overall", "per_class")} | {"blind": None} == plain
+    )
+    overall = found["blind"]["overall"]
+    assert overall["recognised"] == [wilson(k, 6).to_dict() for k in (1, 0, 1)]
+    assert overall["for_good"] == [wilson(k, 6).to_dict() for k in (0, 0, 1, 4)]
+    assert found["blind"]["per_class"]["5"]["t50"]["step"] == 3
+    del blind["blind2_label"]
+    with pytest.raises(ValueError, match="3 steps with the label, but 2 without"):
+        recognition(table | blind, SIGMAS, 10)
+
+
 def test_digits_never_recognised_and_digits_without_images_have_reasons(table):
     found = recognition(table, SIGMAS, 10)["per_class"]
     assert found["7"]["t50"]["step"] is found["7"]["t50"]["sigma"] is found["7"]["lock_in"]["value"] is None

@@ -10,11 +10,16 @@ import torch
 from diffusion_core import checkpoint, data
 from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig
-from diffusion_core.denoiser import Denoiser
 from diffusion_core.generate import generate, stream
+from diffusion_core.guidance import guided
+from diffusion_core.noise import Noise
+from diffusion_core.pixels import to_uint8
+from diffusion_core.samplers import SAMPLERS
+from diffusion_core.schedules import karras
 from eval.errors import UserError
 from eval.npz import read_npz, write_npz
 from eval.sources import CheckpointSource, NpzSource, RealSource, open_source
+from tests.conftest import random_denoiser
 
 
 def digits(n=30, channels=1):
@@ -28,12 +33,11 @@ def digits(n=30, channels=1):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """checkpoints/tiny, an untrained network."""
+    """checkpoints/tiny, a network of random weights."""
     network = NetworkConfig(channels=(8,), attention=False)
-    torch.manual_seed(0)
     meta = CheckpointMeta("mnist", network, TrainConfig(), SampleConfig(steps=2), 1234, 1.0, rewards=("clip",))
     root = tmp_path_factory.mktemp("checkpoints")
-    checkpoint.save(root / "tiny", Denoiser(network), meta)
+    checkpoint.save(root / "tiny", random_denoiser(network), meta)
     return root
 
 
@@ -62,15 +66,16 @@ def test_checkpoint_source_takes_settings_and_loaded_checkpoints(folder):
         CheckpointSource(loaded, SampleConfig(steps=0))
 
 
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 1.5])
 @pytest.mark.parametrize("sampler", ["dpmpp2m", "heun", "ancestral"])
-def test_watching_sees_every_estimate_and_changes_no_image(folder, sampler):
-    source = CheckpointSource(folder / "tiny", SampleConfig(sampler=sampler, steps=3))
+def test_watching_sees_every_estimate_and_changes_no_image(folder, sampler, guidance):
+    source = CheckpointSource(folder / "tiny", SampleConfig(sampler=sampler, steps=3, guidance=guidance))
     labels, seeds = source.plan(2)
-    seen = torch.zeros(3, 20, 1, 28, 28, dtype=torch.uint8)
+    seen, unlabelled = torch.zeros(2, 3, 20, 1, 28, 28, dtype=torch.uint8)
     calls = []
 
-    def watch(i, rows, denoised):
-        seen[i, rows] = denoised
+    def watch(i, rows, denoised, blind):
+        seen[i, rows], unlabelled[i, rows] = denoised, blind
         calls.append((i, rows.start, rows.stop))
 
     watched = source.images(labels, seeds, watch=watch)
@@ -80,7 +85,27 @@ def test_watching_sees_every_estimate_and_changes_no_image(folder, sampler):
     assert source.sigmas == tuple(frame.sigma for frame in frames[:-1]) and len(source.sigmas) == 3
     for i in range(3):
         assert torch.equal(seen[i], frames[i].denoised)
+    assert torch.equal(unlabelled, seen) == (guidance == 0)
     assert not torch.equal(seen[0], watched)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_what_is_seen_without_the_label_is_the_unconditional_estimate_of_the_same_noise(folder, sampler):
+    """Denoised once more by hand from the noisy image of every step."""
+    source = CheckpointSource(folder / "tiny", SampleConfig(sampler=sampler, steps=3, guidance=1.5))
+    labels, seeds = torch.tensor([3, 8]), torch.tensor([1, 2])
+    denoiser, spec = source.checkpoint.denoiser, source.checkpoint.spec
+    sigmas = karras(3, source.sample.sigma_min, source.sample.sigma_max, source.sample.rho)
+    noise = Noise(seeds)
+    x = source.sample.sigma_max * noise.normal(*spec.shape)
+    model = guided(denoiser, labels, 1.5)
+    with torch.no_grad():
+        steps = list(SAMPLERS[sampler](model, x, sigmas, lambda: noise.normal(*spec.shape)))
+        null = torch.full_like(labels, denoiser.null_label)
+        expected = [to_uint8(denoiser(s.x, torch.tensor(s.sigma), null), spec).int() for s in steps[:-1]]
+    seen = {}
+    source.images(labels, seeds, watch=lambda i, rows, denoised, blind: seen.update({i: blind}))
+    assert all((seen[i].int() - expected[i]).abs().max() <= 1 for i in range(3))
 
 
 @pytest.mark.parametrize("name", ["nosuch", "", "../x", "a\0b", "x" * 10_000])

@@ -14,7 +14,7 @@ from app.verdicts import verdicts
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker, still
 from diffusion_core.errors import UserError
 from eval.compare import Comparison, compare
-from eval.pairs import are_pairs
+from eval.pairs import unpaired
 from eval.report import Report
 
 TITLE = "Compare"
@@ -51,8 +51,8 @@ def judge_of(metric: str, report: Report) -> str:
 
 def side_by_side(a: Report, b: Report, digit: str, order: str, judge: str, page: int) -> str:
     """One page of pairs as HTML: label and seed, A, B, each with its verdicts."""
-    if not are_pairs(a, b):
-        return markup.note("Images side by side need two checkpoints: a seed means nothing elsewhere.", "empty")
+    if reason := unpaired(a, b):
+        return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
     found = paired.pairs(a, b, digit, order, judge)
     if not found:
         return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
@@ -136,9 +136,9 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=6, min_width=320):
             below = still()
     with gr.Row(elem_classes="controls"):
-        digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side", scale=3)
+        digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side", scale=4, min_width=560)
         orders = [(title, key) for key, title in ORDERS.items()]
-        order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=2)
+        order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=1, min_width=240)
     found = clickable("", scripts.PAGER, elem_id="pairs")
     more = clickable("", elem_classes="words")
     number = gr.State(0)

@@ -130,17 +130,16 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3, min_width=280)
-        judges = [(name, key) for key, name in JUDGES.items()]
-        judge = gr.Radio(judges, value="classifier", label="Judge", scale=1, min_width=220)
         kinds = [(name, key) for key, name in KINDS.items()]
         kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=220)
         hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=200, elem_classes="lone")
+    judge = gr.Radio([(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge")
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
-            grid = clickable("", scripts.MATRIX, elem_id="confusion")
+            grid = clickable("", scripts.MATRIX, elem_id="confusion", elem_classes="grid")
         with gr.Column(scale=1, min_width=300):
-            words = clickable("", elem_id="cell-words")
+            words = clickable("", elem_id="cell-words", elem_classes="cell-words")
             found = clickable("", scripts.PAGER, elem_id="cell-samples")
 
     def select(event: gr.EventData, *settings):

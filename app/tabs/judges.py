@@ -4,10 +4,11 @@ from functools import partial
 
 import gradio as gr
 
-from app import figures, markup, matrix, words
+from app import figures, markup, matrix, scripts, words
 from app.links import View
-from app.store import Store
-from app.widgets import QUIET, Tab, guarded, still
+from app.store import REAL, Store
+from app.tabs import confusion
+from app.widgets import QUIET, Tab, clickable, guarded, picked, still
 from diffusion_core.errors import UserError
 from eval.judge import JUDGES as FOLDER
 from eval.judge import read_card
@@ -45,8 +46,8 @@ def overview(cards: dict[str, dict]) -> str:
     return markup.table(head, rows, "The judges on real test digits")
 
 
-def page(judge) -> tuple:
-    """Words and table of all judges; figure, digits and matrix of one. `UserError` for a bad choice."""
+def page(store: Store, judge, cell, number) -> tuple:
+    """Table of all judges; figure, digits, matrix and one opened cell of one. `UserError` for a bad choice."""
     if judge not in tuple(words.JUDGES):
         raise UserError("Choose one of the judges.")
     cards = {name: read_card(FOLDER / ("clip" if name == "clip" else name)) for name in words.JUDGES}
@@ -54,8 +55,18 @@ def page(judge) -> tuple:
     per_class = {d: Estimate(**e) for d, e in test["per_class"].items()}
     rows = [(d, words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in per_class.items()]
     digits = markup.table(("digit", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by digit")
-    grid = matrix.matrix(test["confusion"], matrix.default_cell(test["confusion"]), True, words.the(judge))
-    return overview(cards), figures.reliability(test["reliability"], words.JUDGES[judge]), digits, grid
+    cell = matrix.default_cell(test["confusion"]) if cell is None else cell
+    grid = matrix.matrix(test["confusion"], confusion.checked_cell(cell, len(per_class)), True, words.the(judge))
+    figure = figures.reliability(test["reliability"], words.JUDGES[judge])
+    return overview(cards), figure, digits, grid, *opened_cell(store, judge, cell, number)
+
+
+def opened_cell(store: Store, judge, cell, number) -> tuple[str, str]:
+    """The words about a cell, and one page of the real test digits in it."""
+    key = store.report_key(REAL)
+    if key is None:
+        return markup.note("To see these digits, score them first: python -m app score real", "empty"), ""
+    return confusion.opened_cell(store, key, "real", judge, cell, number)
 
 
 # ---------------------------------------------------------------- gradio
@@ -82,12 +93,33 @@ def build(store: Store) -> Tab:
             still(markup.note(HOW), elem_classes="words")
         with gr.Column(scale=1, min_width=300):
             digits = still()
-    grid = still(elem_classes="narrow")
-    tab = Tab([judge], [table, figure, digits, grid], guarded(store, page), partial(opened, store))
+    cell, number = gr.State(None), gr.State(0)
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=1, min_width=320):
+            grid = clickable("", scripts.MATRIX, elem_classes="grid")
+        with gr.Column(scale=1, min_width=300):
+            about = clickable("", elem_classes="cell-words")
+            found = clickable("", scripts.PAGER)
+
+    def select(event: gr.EventData, judge):
+        chosen = picked(event) or ()
+        return chosen, 0, *opened_cell(store, judge, chosen, 0)
+
+    def turn(event: gr.EventData, judge, cell):
+        return picked(event), *opened_cell(store, judge, cell, picked(event))
+
+    tab = Tab(
+        [judge, cell, number],
+        [table, figure, digits, grid, about, found],
+        guarded(store, partial(page, store)),
+        partial(opened, store),
+    )
     judge.input(tab.show, tab.settings, tab.outputs, **QUIET)
+    grid.select(guarded(store, select), [judge], [cell, number, about, found], **QUIET)
+    found.select(guarded(store, turn), [judge, cell], [number, about, found], **QUIET)
     return tab
 
 
 def opened(store: Store, view: View) -> list:
     """The settings that a link asks for."""
-    return [view.judge or "classifier"]
+    return [view.judge or "classifier", None, 0]
