@@ -37,6 +37,7 @@ def findings(report: Report) -> str:
 def tables(report: Report) -> str:
     """Every metric over all digits: a table of each kind, what a network learns from them, when they are recognised."""
     parts = [_group(report, group, *heads) for group, heads in GROUPS.items()]
+    parts.insert(2, _missing(report))
     learned = report.details.get("accuracy_score")
     steps = report.details.get("recognition")
     said = [learned_from(learned)] if learned else []
@@ -89,6 +90,14 @@ def _with_floor(report: Report, metric: str) -> tuple[str, str]:
 
 def _floor_n(report: Report) -> int:
     return report.details.get("floor_n", {}).get("overall", report.plan["count"])
+
+
+def _missing(report: Report) -> str:
+    """Shapes of real digits that are rare among these, folded away where they are many."""
+    found = [entry["text"] for entry in report.details.get("missing", [])]
+    if len(found) <= SHOWN:
+        return _list(found)
+    return f"<details><summary>{len(found)} shapes of real digits are rare here</summary>{_list(found)}</details>"
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from textwrap import wrap
 from eval.formats import NOTHING, decimals, learned_from, minus, recognised, show, show_brackets, show_estimate
 from eval.metrics import Estimate
 from eval.report import Report
-from eval.words import SPACES, WORDS, Word, full_title
+from eval.words import JUDGES, SPACES, WORDS, Word, full_title
 
 WIDTH = 110
 COLUMNS = {  # what is shown digit by digit, and its short head
@@ -17,6 +17,7 @@ COLUMNS = {  # what is shown digit by digit, and its short head
     "clip_probability": "CLIP probability",
 }
 CELL = 20
+FOUND, MISSING = 10, 5  # faults and shapes that are named; all of them in the report's page
 OVERALL = ("disagreement", "memorised", "nearer")
 
 
@@ -25,7 +26,10 @@ def lines(report: Report) -> list[str]:
     source, plan = report.source, report.plan
     head = f"{source.name}: n = {plan['count']:,}, seed {plan['seed']}"
     parts = [[head + (f", {source.settings}" if source.settings else "")]]
-    parts += [part(report) for part in (_found, _digits, _overall, _sets, _recognised, _learned, _unmeasured)]
+    parts += [
+        part(report)
+        for part in (_found, _digits, _overall, _sets, _missing, _recognised, _learned, _judged, _unmeasured)
+    ]
     return [line for part in parts if part for line in [*part, ""]]
 
 
@@ -35,7 +39,7 @@ def _found(report: Report) -> list[str]:
     found = report.details["findings"]
     if not found:
         return ["Nothing unusual was found."]
-    return ["Found, worst first:", *(line for f in found for line in _wrapped(f"- {f['text']}"))]
+    return ["Found, worst first:", *_listed(found, FOUND)]
 
 
 def _digits(report: Report) -> list[str]:
@@ -96,6 +100,23 @@ def _rows(report: Report, words: list[Word]) -> list[str]:
 
 def _line(title: str, ours: str, real: str, detectable: str, n: str) -> str:
     return f"{title:26}{ours:28}{real:30}{detectable:>10}{n:>8}"
+
+
+def _missing(report: Report) -> list[str]:
+    found = report.details.get("missing", [])
+    return ["Rare here, not among real digits:", *_listed(found, MISSING)] if found else []
+
+
+def _listed(found: list[dict], most: int) -> list[str]:
+    shown = [line for entry in found[:most] for line in _wrapped(f"- {entry['text']}")]
+    return [*shown, f"  and {len(found) - most} more"] if len(found) > most else shown
+
+
+def _judged(report: Report) -> list[str]:
+    """How far each judge can be trusted, where the digits are real."""
+    found = report.details.get("calibration", {})
+    errors = [f"{JUDGES[judge]} {show(card['calibration_error'], places=2)}" for judge, card in found.items()]
+    return _wrapped(f"Calibration error of the judges: {', '.join(errors)}.") if found else []
 
 
 def _recognised(report: Report) -> list[str]:

@@ -1,4 +1,7 @@
-"""What a report says beyond its metrics: named faults, recognition step by step, missing shapes, closest pairs."""
+"""What a report says beyond its metrics: named faults, recognition step by step, missing shapes, closest pairs.
+
+That of real digits says how far its judges can be trusted.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,10 +12,11 @@ from pandas import DataFrame
 
 from eval import accuracy_score as cas
 from eval import memorisation, missing
+from eval.cards import measured
 from eval.findings import findings
 from eval.recognition import recognition
 from eval.report import Report
-from eval.summary import METRICS, UNLABELLED
+from eval.summary import JUDGES, METRICS, UNLABELLED
 
 NO_LABEL = "needs to know what each image should show, and these images carry no labels"
 NO_IMAGE = "there is no image of this class"
@@ -30,12 +34,21 @@ def added(report: Report, real: DataFrame, sigmas: Sequence[float]) -> Report:
     if "thickness" in table and "thickness" in real:
         regions = missing.missing(table, real)
         found["missing"] = [_region(region, names) for region in regions]
+    if report.source.kind == "real":
+        found["calibration"] = _calibration(table, len(names))
     if "train_distance" in table:
         found["closest"] = memorisation.closest(table)
     extras = {"images": report.images, "class_names": names}
     named = findings(table, report.summary, report.reference, real, extras)
     found["findings"] = [f._asdict() | {"digits": list(f.digits)} for f in named]
     return replace(report, details=found, reasons=_reasons(report))
+
+
+def _calibration(table: DataFrame, classes: int) -> dict:
+    """What a card says of each judge, of these real digits: any judge's, a pretrained CLIP's too."""
+    labels = torch.tensor(table["label"].to_numpy())
+    columns = {judge: [f"{judge}_p{d}" for d in range(classes)] for judge in JUDGES}
+    return {j: measured(torch.tensor(table[c].to_numpy()), labels) for j, c in columns.items() if set(c) <= set(table)}
 
 
 def _region(region: missing.Region, names: Sequence[str]) -> dict:

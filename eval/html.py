@@ -68,6 +68,7 @@ def _sections(report: Report) -> dict:
         "headline": numbers.headline(report),
         "digits": numbers.table(report, numbers.DIGITS),
         "matrices": numbers.matrices(report),
+        "calibration": details.calibration(report),
         "sets": details.sets(report),
         "recognition": details.recognition(report),
         "shape": numbers.table(report, numbers.SHAPES),

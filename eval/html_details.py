@@ -5,7 +5,7 @@ from eval.html_numbers import against, classes, table
 from eval.html_parts import curve
 from eval.metrics import Estimate
 from eval.report import Report
-from eval.words import SPACES, WORDS, Word
+from eval.words import JUDGES, SPACES, WORDS, Word
 
 # ---------------------------------------------------------------- sets of images
 
@@ -43,6 +43,25 @@ def _set_row(report: Report, word: Word) -> dict | None:
 
 
 # ---------------------------------------------------------------- sections of `details`
+
+
+def calibration(report: Report) -> list[dict]:
+    """Each judge on real digits: is it as sure as it is right? Its reliability diagram as rows."""
+    found = []
+    for judge, card in report.details.get("calibration", {}).items():
+        rows = [
+            {
+                "sure": f"{100 * b['low']:.0f} to {100 * b['high']:.0f} %",
+                "n": f"{b['n']:,}",
+                "mean": show(b["confidence"]),
+                "right": show_estimate(Estimate(**b["accuracy"]), places=1),
+            }
+            for b in card["reliability"]
+            if b["n"]
+        ]
+        accuracy, error = show_estimate(Estimate(**card["accuracy"])), show(card["calibration_error"], places=2)
+        found.append({"judge": JUDGES[judge], "accuracy": accuracy, "error": error, "rows": rows})
+    return found
 
 
 def recognition(report: Report) -> list[dict]:

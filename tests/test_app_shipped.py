@@ -63,6 +63,15 @@ def test_a_mistake_on_a_judges_card_opens_the_real_digits_it_counts(store, judge
             judges.page(store, judge, cell, 0)
 
 
+def test_the_report_of_real_digits_says_of_each_judge_what_its_card_says(store):
+    found = store.report(store.report_key(REAL)).details["calibration"]
+    assert list(found) == list(JUDGES)
+    for judge, said in found.items():
+        card = judges.measured(judges.read_card(judges.FOLDER / judge))
+        assert said["confusion"] == card["confusion"] and said["per_class"] == card["per_class"]
+        assert said["calibration_error"] == pytest.approx(card["calibration_error"], abs=1e-5)
+
+
 def test_a_card_is_shown_without_the_report_of_real_digits(tmp_path):
     *_, grid, words, found = judges.page(Store(tmp_path), "knn", None, 0)
     assert grid.count('class="cell ') == 100 and "score real" in words and found == ""

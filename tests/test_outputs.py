@@ -17,6 +17,7 @@ from PIL import Image
 
 from app.terminal import describe_report
 from eval import outputs
+from eval.cards import measured
 from eval.formats import decimals, half_recognised, show, show_estimate, show_interval
 from eval.html import command, to_html
 from eval.html_numbers import against
@@ -410,6 +411,23 @@ def test_files_are_written_whole_or_not_at_all(report, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_outputs(report, tmp_path / "new")
     assert {p: p.read_bytes() for p in (tmp_path / "new").iterdir()} == before
+
+
+def test_page_and_terminal_of_real_digits_say_how_far_the_judges_can_be_trusted(report):
+    p = torch.full((80, 10), 0.25 / 9)
+    p[:, 4] = 0.75
+    card = measured(p, torch.arange(80) % 10)  # sure to 75 %, right in 10 %
+    real = replace(report, details=report.details | {"calibration": {"clip": card}})
+    assert "calibration" not in Reader(to_html(report)).text
+    said = Reader(to_html(real)).text["calibration"]
+    assert {"10 % [5, 19] right, calibration error 65.00 %", "70 to 80 %", "10.0 % [5.2, 18.5]"} <= set(said)
+    assert "Calibration error of the judges: CLIP 65.00 %." in describe_report(real)
+
+
+def test_terminal_names_some_of_what_is_found_and_counts_the_rest(report):
+    many = [{"text": f"5: fault {i}", "digits": [5]} for i in range(13)]
+    text = describe_report(replace(report, details=report.details | {"findings": many, "missing": many}))
+    assert "- 5: fault 9\n  and 3 more\n" in text and "- 5: fault 4\n  and 8 more\n" in text
 
 
 def test_terminal_puts_faults_first_and_fits(report):
