@@ -87,12 +87,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def revision() -> str:
-    """The git revision of this checkout, "-dirty" if it has changes, "" outside of git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """The git revision of the code, "-dirty" if some of it is changed, "" outside of git.
+
+    What lies in checkpoints/ is not code: weights have a checksum of their own, and a report that was just written
+    must not make the next one look dirty.
+    """
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!checkpoints")
+        return _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changes else "")
+    except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
 
 def save(folder: Path, denoiser: Denoiser, meta: CheckpointMeta) -> CheckpointMeta:

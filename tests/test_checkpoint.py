@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import struct
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -189,3 +190,24 @@ def _meta_fields():
         "dataset": "mnist", "network": TINY, "train": TINY_PRESET.train, "sample": TINY_PRESET.sample,
         "images_seen": 1, "train_seconds": 1.0,
     }  # fmt: skip
+
+
+def test_the_revision_is_that_of_the_code(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
+
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert checkpoints.revision() == ""
+    for name in ("code.py", "checkpoints/report.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "HEAD").stdout[:12]
+    (tmp_path / "checkpoints" / "report.json").write_text("2")
+    assert checkpoints.revision() == head
+    (tmp_path / "code.py").write_text("2")
+    assert checkpoints.revision() == f"{head}-dirty"
