@@ -18,6 +18,7 @@ COLUMNS = {  # what is shown digit by digit, and its short head
 }
 CELL = 20
 FOUND, MISSING = 10, 5  # faults and shapes that are named; all of them in the report's page
+NAMED = 8  # metrics without a value, for one reason
 OVERALL = ("disagreement", "memorised", "nearer")
 
 
@@ -54,7 +55,7 @@ def _digits(report: Report) -> list[str]:
     rows.append(("all", report.plan["count"], report.metrics["overall"]))
     real = report.reference.metrics["overall"]
     rows.append(("real", max((e.n for m in metrics if (e := real.get(m))), default=0), real))
-    places = {m: decimals([row[m] for _, _, row in rows if m in row], "%") for m in metrics}
+    places = {m: min(decimals([row[m] for _, _, row in rows if m in row], "%"), 1) for m in metrics}
     head = f"{'':{wide}}{'n':>7}" + "".join(f"{COLUMNS[m]:>{CELL}}" for m in metrics)
     body = [
         f"{name:{wide}}{n:>7,}" + "".join(f"{_share(row.get(m), places[m]):>{CELL}}" for m in metrics)
@@ -130,18 +131,30 @@ def _learned(report: Report) -> list[str]:
 
 
 def _unmeasured(report: Report) -> list[str]:
-    """Why values are missing: each reason once, with what it concerns."""
-    concerned = defaultdict(list)
+    """Why values are missing: each reason once for all images and once for each group of digits."""
+    concerned: dict[tuple[str, str], list[str]] = defaultdict(list)  # (reason, of which digits) -> metrics
     for metric, reason in report.reasons["overall"].items():
-        concerned[reason].append(_title(metric))
-    by_digit = defaultdict(lambda: defaultdict(list))
-    for digit, reasons in report.reasons["per_class"].items():
-        for metric, reason in reasons.items():
-            by_digit[reason][metric].append(report.source.class_names[int(digit)])
-    for reason, metrics in by_digit.items():
-        concerned[reason] += [f"{_title(m)} of {', '.join(digits)}" for m, digits in metrics.items()]
-    texts = [f"Not measured: {'; '.join(what)}. Why: {reason}." for reason, what in concerned.items()]
+        concerned[reason, ""].append(metric)
+    digits: dict[tuple[str, str], list[str]] = defaultdict(list)
+    names, asked = report.source.class_names, report.plan["labels"]
+    for label in asked:
+        for metric, reason in report.reasons["per_class"].get(str(label), {}).items():
+            digits[reason, metric].append(names[label])
+    for (reason, metric), where in digits.items():
+        concerned[reason, f" of {', '.join(where)}"].append(metric)
+    texts = [f"Not measured: {_titles(metrics)}{of}. Why: {reason}." for (reason, of), metrics in concerned.items()]
+    if absent := [name for label, name in enumerate(names) if asked and label not in asked]:
+        texts.append(f"There are no images of {', '.join(absent)}.")
     return [line for text in texts for line in _wrapped(text)]
+
+
+def _titles(metrics: list[str]) -> str:
+    """Names of metrics: one that is missing in every space is named once, and of many only the first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for metric in metrics:
+        found[WORDS[metric].title if metric in WORDS else metric].append(_title(metric))
+    names = [name for title, each in found.items() for name in ([title] if len(each) == len(SPACES) else each)]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _title(metric: str) -> str:

@@ -7,7 +7,7 @@ python -m benchmarks.table --write    put them into the document
 import argparse
 
 from diffusion_core.data import ROOT
-from eval.formats import noise_level, show, show_estimate
+from eval.formats import noise_level, show, show_estimate, show_points
 from eval.metrics import Estimate
 from eval.report import Report, load, saved
 from eval.sources import CHECKPOINTS
@@ -65,10 +65,10 @@ def learned(reports: list[Report]) -> str:
     real = found[0]["real"]["overall"]
     rows = [
         ["A network trained on them alone (CAS)", *(_shown(f["synthetic"]["overall"]) for f in found), _shown(real)],
-        ["... less that of real digits", *(_shown(f["difference"]["overall"]) for f in found), NOTHING],
+        ["... less that of real digits", *(_points(f["difference"]["overall"]) for f in found), NOTHING],
     ]
     for digit, name in enumerate(reports[0].source.class_names):
-        rows.append([f"... of {name}s", *(_shown(f["difference"]["per_class"][str(digit)]) for f in found), NOTHING])
+        rows.append([f"... of {name}s", *(_points(f["difference"]["per_class"][str(digit)]) for f in found), NOTHING])
     runs = f"as many real training digits, {found[0]['seeds']} runs"
     return _markdown(["Accuracy on real test digits of what learned from them", *heads, runs], rows)
 
@@ -92,9 +92,13 @@ def recognised(reports: list[Report]) -> str:
 def _half(t50: dict) -> str:
     """The step, from 0, with its interval, and the noise level there."""
     if t50["step"] is None:
-        return f"{NOTHING} ({t50['reason']})"
+        return "never: fewer than half end right"
     ends = f" [{t50['low_step']}, {t50['high_step']}]" if t50["high_step"] is not None else ""
     return f"{t50['step']}{ends}, {noise_level(t50)}"
+
+
+def _points(entry: dict) -> str:
+    return show_points(Estimate(**entry))
 
 
 def _shown(entry: dict, unit: str = "%") -> str:

@@ -26,7 +26,13 @@ CODE = 1  # to be raised when the same question has another answer: the code of 
 
 def features(judge: str, images: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
     """encode(images): uint8 [N, C, H, W] -> float32 [N, d], a block at a time from disk where it is there."""
-    return torch.cat([_block(judge, part, encode) for part in images.split(BLOCK)])
+    first = _block(judge, images[:BLOCK], encode)
+    # Filled in place: results that outlive the large tensors they came from would leave holes in the memory.
+    found = first.new_empty(len(images), *first.shape[1:])
+    found[:BLOCK] = first
+    for start in range(BLOCK, len(images), BLOCK):
+        found[start : start + BLOCK] = _block(judge, images[start : start + BLOCK], encode)
+    return found
 
 
 def facts(about: object, find: Callable[[], dict]) -> dict:

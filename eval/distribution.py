@@ -138,7 +138,7 @@ def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int =
     """The four of `neighbourhoods.Neighbourhoods.of`; ValueError unless both sets have more than k images."""
     real, fake = _pair(real, fake, k + 1)
     found = Neighbourhoods(real, k).of(fake, torch.ones(1, len(fake), dtype=torch.bool))
-    return {metric: float(values.mean()) for metric, values in found.items()}
+    return {metric: float(found[metric].mean()) for metric in NEIGHBOURHOODS}
 
 
 def _discrepancy(of: Discrepancy, fake: Tensor) -> Estimate:

@@ -35,6 +35,11 @@ def show_estimate(entry: Estimate | None, unit: str = "%", places: int | None = 
     return f"{show(entry.value, unit, places)} {show_brackets(entry, unit, places)}".rstrip()
 
 
+def show_points(entry: Estimate) -> str:
+    """A difference of two shares: "−2.47 points [−2.66, −2.29]"."""
+    return show_estimate(entry).replace(" %", " points", 1)
+
+
 def show_brackets(entry: Estimate, unit: str = "%", places: int | None = None) -> str:
     """An estimate's 95 % interval without its unit, to stand beside the value: "[98.89, 99.62]", or nothing."""
     if entry.low is None:
@@ -80,7 +85,8 @@ def recognised(section: dict) -> list[str]:
     told = half_recognised(section["overall"]["t50"], steps)
     if not blind:
         return [told]
-    return [f"With the label: {told}", f"Without the label: {half_recognised(blind['overall']['t50'], steps)}"]
+    alone = half_recognised(blind["overall"]["t50"], steps)
+    return [f"With the label, {told[0].lower()}{told[1:]}", f"From the picture alone, {alone[0].lower()}{alone[1:]}"]
 
 
 def half_recognised(t50: dict, steps: int) -> str:
@@ -100,7 +106,7 @@ def learned_from(section: dict) -> str:
     return (
         f"A network that learned from these {section['n']:,} digits alone reads {show_estimate(synthetic)} of the real "
         f"test digits rightly; one that learned from as many real digits {show_estimate(real)}; difference "
-        f"{show_estimate(less)} ({section['seeds']} runs of each)."
+        f"{show_points(less)} ({section['seeds']} runs of each)."
     )
 
 

@@ -1,6 +1,6 @@
 """What the report page says about sets of images, recognition, missing shapes and the accuracy score."""
 
-from eval.formats import NOTHING, decimals, minus, noise_level, recognised, show, show_estimate
+from eval.formats import NOTHING, decimals, minus, noise_level, recognised, show, show_estimate, show_points
 from eval.html_numbers import against, classes, table
 from eval.html_parts import curve
 from eval.metrics import Estimate
@@ -102,8 +102,8 @@ def accuracy_score(report: Report) -> dict | None:
 
     def row(name: str, pick) -> dict:
         return {"name": name} | {
-            key: show_estimate(Estimate(**found)) if (found := pick(section[key])) else NOTHING
-            for key in ("synthetic", "real", "difference")
+            key: shown(Estimate(**found)) if (found := pick(section[key])) else NOTHING
+            for key, shown in (("synthetic", show_estimate), ("real", show_estimate), ("difference", show_points))
         }
 
     rows = [row("all", lambda part: part.get("overall"))]

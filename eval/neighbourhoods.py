@@ -70,13 +70,14 @@ def _reaches(distances: Tensor, indices: Tensor, members: Tensor, k: int) -> Ten
 
 def _nearest(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Squared distances [N, k] and indices of the k nearest other rows, nearest first."""
-    found = []
+    distances, indices = x.new_empty(len(x), k), torch.empty(len(x), k, dtype=torch.int64)
     for start in range(0, len(x), ROWS):
-        distance = _distances(x[start : start + ROWS], x)
+        rows = slice(start, start + ROWS)
+        distance = _distances(x[rows], x)
         own = torch.arange(len(distance))
         distance[own, start + own] = torch.inf
-        found.append(distance.topk(k, dim=1, largest=False))
-    return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+        distances[rows], indices[rows] = distance.topk(k, dim=1, largest=False)
+    return distances, indices
 
 
 def _on_grid(x: Tensor, grid: float | None = None) -> tuple[Tensor, float]:

@@ -30,14 +30,14 @@ def nearest(images: Tensor, references: Tensor, k: int = 1, exclude: Tensor | No
     for start in range(0, len(references), BLOCK):
         b = _centred(references[start : start + BLOCK])
         ranks = _squares(b) * len(references) + torch.arange(start, start + len(b))
-        found = [torch.empty(0, min(k, len(b)), dtype=torch.int64)]
+        found = torch.empty(len(images), min(k, len(b)), dtype=torch.int64)
         for first in range(0, len(images), BLOCK):
             here = slice(first, first + BLOCK)
             key = (_centred(images[here]) @ b.T).long().mul_(-2 * len(references)).add_(ranks)  # [n, m]
             if exclude is not None:
                 _forbid(key, exclude[here] - start)
-            found.append(_smallest(key, k))
-        keys = _smallest(torch.cat([keys, torch.cat(found)], dim=1), k)
+            found[here] = _smallest(key, k)
+        keys = _smallest(torch.cat([keys, found], dim=1), k)
     squared = keys.div(len(references), rounding_mode="floor") + _squares(_centred(images))[:, None]
     return squared.double().sqrt().div(255).float(), keys.remainder(len(references))
 

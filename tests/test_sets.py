@@ -11,8 +11,10 @@ from prdc import compute_prdc
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 
 from eval.distribution import METRICS, Reference, detectable, frechet_distance, precision_recall_density_coverage
+from eval.halves import splits
 from eval.kernels import Discrepancy, gaussian, polynomial
 from eval.metrics import Estimate
+from eval.neighbourhoods import Neighbourhoods
 from eval.sources import RealSource
 from eval.vendi import vendi
 
@@ -28,7 +30,7 @@ def kid(real, fake):
 # ---------------------------------------------------------------- other implementations
 
 
-@pytest.mark.parametrize(("n", "d"), [(400, 32), (60, 16), (33, 32)])
+@pytest.mark.parametrize(("n", "d"), [(400, 32), (60, 16), (33, 32), (20, 32), (40, 128)])
 def test_the_frechet_distance_is_torch_fidelitys(n, d):
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
@@ -74,7 +76,7 @@ def test_prdc_is_that_of_the_prdc_package(k, capsys):
     real, fake = normal(800, 10), 0.8 * normal(600, 10, 1) + 0.2
     theirs = compute_prdc(real.numpy(), fake.numpy(), nearest_k=k)
     ours = precision_recall_density_coverage(real, fake, k)
-    assert {m: ours[m] for m in theirs} == pytest.approx(theirs, rel=1e-12)
+    assert ours == pytest.approx(theirs, rel=1e-12)
 
 
 def test_prdc_of_integers_counts_ties_the_same_in_any_order():
@@ -139,6 +141,26 @@ def test_measuring_does_not_depend_on_order_or_threads():
         assert again[metric].value == pytest.approx(estimate.value, rel=1e-10), metric
     for metric in ("precision", "recall", "coverage"):  # counts
         assert again[metric].value == whole[metric].value
+
+
+def test_a_reference_measures_what_the_plain_functions_do():
+    real, fake = normal(400, 9), 0.8 * normal(300, 9, 1) + 0.2
+    found = {m: e.value for m, e in Reference(real).measure(fake).estimates.items()}
+    expected = {"fd": frechet_distance(real, fake), "kid": kid(real, fake), "vendi": vendi(fake)}
+    assert found == pytest.approx(expected | precision_recall_density_coverage(real, fake), rel=1e-9)
+    assert Reference(real).measure(real, ["fd"]).estimates["fd"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_subsets_are_measured_as_if_they_were_alone():
+    """Recall of halves and what a single image covers alone, both the slow way."""
+    real, fake = normal(150, 4), 0.7 * normal(60, 4, 1) + 0.3
+    members = torch.cat([torch.ones(1, 60, dtype=torch.bool), splits(60, 4)])
+    found = Neighbourhoods(real).of(fake, members)
+    slow = [precision_recall_density_coverage(real, fake[member])["recall"] for member in members]
+    assert found["recall"].tolist() == pytest.approx(slow, abs=1e-12) and len(set(slow)) > 3
+    covered = [precision_recall_density_coverage(real, fake[torch.arange(60) != i])["coverage"] for i in range(60)]
+    assert (found["coverage"] - found["alone"]).tolist() == pytest.approx(covered, abs=1e-12)
+    assert found["alone"].max() > 0
 
 
 def test_what_cannot_be_measured_has_a_reason_and_no_value():

@@ -134,7 +134,9 @@ def test_our_own_names_and_metadata_carry_seeds(tmp_path, digits):
         assert found[1].tolist() == [*range(10)] * 4 and found[2].tolist() == list(range(40)), path
         assert torch.equal(found[0][:, 0], torch.from_numpy(images))
         assert source.info.sha256 == open_source(str(tmp_path / "a.npz")).info.sha256
-        assert source.plan(1)[1].tolist() == list(range(10))
+        assert source.plan(1)[1].tolist() == list(range(10)) and source.info.seeded
+    np.savez(tmp_path / "b.npz", images=images, labels=labels)
+    assert not open_source(str(tmp_path / "b.npz")).info.seeded
 
 
 def test_unlabelled_images_have_label_minus_one(tmp_path, digits):
