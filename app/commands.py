@@ -83,7 +83,7 @@ def compare(arguments: Namespace) -> dict:
         arguments.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(result, indent=1, allow_nan=False) + "\n"
         checkpoints.write_synced(arguments.out / "comparison.json", text.encode())
-    say(arguments, describe_comparison(comparison, result), comparison.verdict)
+    say(arguments, describe_comparison(comparison, result))
     return result
 
 

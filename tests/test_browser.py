@@ -32,6 +32,8 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     root = make_root(folder / "checkpoints")
     shutil.copytree(ROOT / "checkpoints" / "mnist", root / "slow", ignore=shutil.ignore_patterns("reports", "resume"))
+    for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
+        shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -219,6 +221,21 @@ def test_scores_and_compare_draw_their_figures(visit):
     expect(page.locator("#pairs .pager")).to_contain_text("page 1 of 9")
     page.get_by_role("button", name="More").click()
     expect(page.locator("#pairs .pager")).to_contain_text("page 2 of 9")
+
+
+def test_a_judges_mistakes_on_real_digits_can_be_looked_at(visit):
+    page = visit("?tab=judges&judge=clip")
+    panel = page.locator(".tabitem:visible")
+    page.wait_for_selector(".js-plotly-plot .trace:visible")
+    words = panel.locator(".cell-words h2")
+    expect(words).to_contain_text("by CLIP")
+    panel.get_by_role("radio", name="Nearest neighbours").check()
+    expect(words).to_contain_text("by the nearest neighbours")
+    mistake = panel.locator('.cell[data-r="4"][data-c="9"]')
+    number = int(mistake.inner_text())
+    mistake.click()
+    expect(words).to_contain_text(f"Asked for 4, read as 9 by the nearest neighbours: {number} of 982")
+    expect(panel.locator(".sample")).to_have_count(number)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

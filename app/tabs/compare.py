@@ -6,6 +6,7 @@ from html import escape
 import gradio as gr
 
 from app import figures, links, markup, paired, scripts, sprites, words
+from app.comparison_text import MAIN
 from app.links import View
 from app.paired import ALL, ORDERS
 from app.store import REAL, Store, usable
@@ -19,10 +20,6 @@ from eval.report import Report
 
 TITLE = "Compare"
 PAGE = 24  # pairs at a time
-MAIN = (
-    "accuracy", "second_accuracy", "knn_accuracy", "clip_accuracy", "clip_margin", "disagreement",
-    "fd", "recall", "coverage", "vendi", "memorised",
-)  # fmt: skip
 
 
 # ---------------------------------------------------------------- pure

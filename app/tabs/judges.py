@@ -6,7 +6,7 @@ import gradio as gr
 
 from app import figures, markup, matrix, scripts, words
 from app.links import View
-from app.store import REAL, Store
+from app.store import REAL, Store, usable
 from app.tabs import confusion
 from app.widgets import QUIET, Tab, clickable, guarded, picked, still
 from diffusion_core.errors import UserError
@@ -48,10 +48,7 @@ def overview(cards: dict[str, dict]) -> str:
 
 def page(store: Store, judge, cell, number) -> tuple:
     """Table of all judges; figure, digits, matrix and one opened cell of one. `UserError` for a bad choice."""
-    if judge not in tuple(words.JUDGES):
-        raise UserError("Choose one of the judges.")
-    cards = {name: read_card(FOLDER / ("clip" if name == "clip" else name)) for name in words.JUDGES}
-    test = measured(cards[judge])
+    test, cards = measured(_card(judge)), {name: _card(name) for name in words.JUDGES}
     per_class = {d: Estimate(**e) for d, e in test["per_class"].items()}
     rows = [(d, words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in per_class.items()]
     digits = markup.table(("digit", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by digit")
@@ -63,10 +60,17 @@ def page(store: Store, judge, cell, number) -> tuple:
 
 def opened_cell(store: Store, judge, cell, number) -> tuple[str, str]:
     """The words about a cell, and one page of the real test digits in it."""
-    key = store.report_key(REAL)
-    if key is None:
-        return markup.note("To see these digits, score them first: python -m app score real", "empty"), ""
-    return confusion.opened_cell(store, key, "real", judge, cell, number)
+    counts = measured(_card(judge))["confusion"]
+    for entry in usable(store.reports()):
+        if entry.key.split("/")[0] == REAL and store.report(entry.key).confusions.get(judge) == counts:
+            return confusion.opened_cell(store, entry.key, "real", judge, cell, number)
+    return markup.note("To see these digits, score them first: python -m app score real", "empty"), ""
+
+
+def _card(judge) -> dict:
+    if judge not in tuple(words.JUDGES):
+        raise UserError("Choose one of the judges.")
+    return read_card(FOLDER / judge)
 
 
 # ---------------------------------------------------------------- gradio
