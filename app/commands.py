@@ -163,7 +163,8 @@ def find_pair(a: str, b: str) -> tuple:
         return tuple(next(iter(p.values())) for p in plans)
     common = sorted(plans[0].keys() & plans[1].keys())
     if not common:
-        raise UserError(f"'{a}' and '{b}' have no report on the same plan. Score both with the same options.")
+        said = "; ".join(f"'{name}' has {_named(found)}" for name, found in ((a, plans[0]), (b, plans[1])))
+        raise UserError(f"There are no reports on the same plan: {said}. Score both with the same options.")
     return plans[0][common[-1]], plans[1][common[-1]]
 
 
@@ -181,6 +182,11 @@ def _reports(name: str) -> list[Path]:
 
 def _plan(report) -> tuple:
     return (report.plan["count"], report.plan["seed"], report.scorers)
+
+
+def _named(plans: dict[tuple, object]) -> str:
+    """ "2,000 digits from seed 0 by 6 scorers, 100 digits from seed 7 by 2 scorers"."""
+    return ", ".join(f"{n:,} digits from seed {seed} by {len(scorers)} scorers" for n, seed, scorers in sorted(plans))
 
 
 # ---------------------------------------------------------------------------

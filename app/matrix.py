@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from html import escape
 from math import log1p
 
+from eval.metrics import mistakes
+
 Counts = Sequence[Sequence[int]]  # rows = digit asked for, columns = digit judged
 PAIRS = ((5, 6), (6, 5))  # always one click away
 DEEP = 0.87  # shades above this need white text, below it black (contrast 4.5 on the light page)
-
-
-def mistakes(counts: Counts, most: int = 4) -> list[tuple[int, int, int]]:
-    """The largest counts off the diagonal as (asked, judged, count), largest first."""
-    off = [(n, r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if r != c and n > 0]
-    return [(r, c, n) for n, r, c in sorted(off, key=lambda m: (-m[0], m[1], m[2]))[:most]]
 
 
 def default_cell(counts: Counts) -> tuple[int, int]:

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 JUDGES = {judge: NAMES[judge] for judge in READERS}  # who reads a digit
-SHORT = {"classifier": "Classifier", "second": "Second", "knn": "Neighbours", "clip": "CLIP"}  # where space is dear
+SHORT = {"classifier": "Classifier", "second": "Second", "knn": "Nearest", "clip": "CLIP"}  # where space is dear
 METRICS = WORDS
 
 

@@ -38,6 +38,7 @@ class Function:
             dataset=form.name,
             class_names=form.class_names,
             sha256=sha256,
+            given=name,
         )
 
     def draw(self, labels: Tensor, seeds: Tensor, progress: Progress | None = None) -> Tensor:

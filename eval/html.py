@@ -118,7 +118,7 @@ def _foot(report: Report) -> dict:
 def command(report: Report) -> str:
     """The command that makes this report again; for files, from the folder that holds the file."""
     source, plan = report.source, report.plan
-    parts = ["python", "-m", "app", "score", source.name]
+    parts = ["python", "-m", "app", "score", source.given or source.name]
     if plan["per_class"] is not None:
         parts += ["--per-class", str(plan["per_class"])]
     parts += ["--seed", str(plan["seed"])]
@@ -128,6 +128,7 @@ def command(report: Report) -> str:
     clip = next((s.split("@")[0] for s in report.scorers if kind_of(s) == "clip"), "clip")
     if clip not in OWN_CLIP:
         parts += ["--clip", clip.removeprefix("clip:")]
+    parts += ["--cas"] if "accuracy_score" in report.details else []
     return shlex.join(parts)
 
 

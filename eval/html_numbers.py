@@ -5,7 +5,7 @@ from math import log1p
 
 from eval.formats import NOTHING, decimals, show, show_brackets, show_estimate, show_interval
 from eval.html_parts import axis, interval
-from eval.metrics import Estimate, difference
+from eval.metrics import Estimate, difference, mistakes
 from eval.report import Report
 from eval.summary import JUDGES as READERS
 from eval.summary import METRICS
@@ -132,9 +132,7 @@ def matrices(report: Report) -> list[dict]:
 def _matrix(report: Report, judge: str) -> dict:
     counts, names = report.confusions[judge], report.source.class_names
     top = log1p(max(1, *(n for row in counts for n in row)))
-    off = [(n, r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if r != c and n]
-    off.sort(key=lambda m: (-m[0], m[1], m[2]))
-    worst = [f"{names[r]} read as {names[c]} ({n} of {sum(counts[r])})" for n, r, c in off[:4]]
+    worst = [f"{names[r]} read as {names[c]} ({n} of {sum(counts[r])})" for r, c, n in mistakes(counts)]
     rows = []
     for r, row in enumerate(counts):
         cells = [
@@ -147,5 +145,5 @@ def _matrix(report: Report, judge: str) -> dict:
             for c, n in enumerate(row)
         ]
         rows.append({"name": names[r], "cells": cells})
-    misread = sum(n for n, _, _ in off)
+    misread = sum(n for r, row in enumerate(counts) for c, n in enumerate(row) if r != c)
     return {"judge": JUDGES[judge], "names": names, "rows": rows, "worst": worst, "misread": misread}

@@ -6,6 +6,7 @@ few misses close to 0. At n = 100 with 3 % misses the t interval covers 89 %, a 
 88 and 94 %. Hall's is also a closed form, hence fast and without a seed.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -145,6 +146,12 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> Estimate:
 
 
 # ---------------------------------------------------------------- confusion
+
+
+def mistakes(counts: Sequence[Sequence[int]], most: int = 4) -> list[tuple[int, int, int]]:
+    """The largest counts off the diagonal as (asked, judged, count), largest first."""
+    off = [(n, r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if r != c and n > 0]
+    return [(r, c, n) for n, r, c in sorted(off, key=lambda m: (-m[0], m[1], m[2]))[:most]]
 
 
 def confusion(asked: ArrayLike, judged: ArrayLike, classes: int) -> NDArray[np.int64]:

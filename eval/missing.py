@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from eval.metrics import Estimate, difference, mean, wilson
+from eval.metrics import Estimate, wilson
 from eval.shape import MEASURES
 from eval.significance import LEVEL, holm
 
@@ -139,14 +139,6 @@ def _joined(cuts: list[_Cut]) -> list[Region]:
             cut = _Cut(r, hits, cut.n, real_hits, cut.real_n)
         out.append(cut)
     return [cut.region for cut in out]
-
-
-def shifted(table: Mapping, real: Mapping) -> dict[int, dict[str, Estimate]]:
-    """{digit: {measure: mean of generated minus mean of real digits}}. Intervals hold one by one, not all at once."""
-    return {
-        digit: {m: difference(mean(true[m]), mean(fake[m])) for m in MEASURES}
-        for digit, fake, true in _by_digit(table, real)
-    }
 
 
 # ---------------------------------------------------------------- in words

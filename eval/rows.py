@@ -54,6 +54,7 @@ class RowsSource(Source):
                 class_names=form.class_names,
                 sha256=sha256,
                 labelled=int(labels.max()) >= 0,
+                given=shown(Path(path).name, 100),
                 seeded=rows.seeds is not None,
             )
         )

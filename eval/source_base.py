@@ -24,6 +24,7 @@ class SourceInfo:
     images_seen: int | None = None  # in training
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     labelled: bool = True  # False: nobody said which digits these should be; all labels are -1
+    given: str = ""  # what the command line was given, without its folders; "" where that is the name
     seeded: bool = True  # False: nobody said which seeds these have; they are numbered in an order of our own
     config: dict | None = None  # of a checkpoint, plain JSON: "network", "train" and "parent"
 

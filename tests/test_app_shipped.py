@@ -2,13 +2,13 @@
 
 import pytest
 
-from app import matrix
 from app.build import CHECKPOINTS
 from app.links import View
 from app.store import REAL, Store
 from app.tabs import compare, confusion, generate, judges, scores
 from app.words import JUDGES
 from diffusion_core.errors import UserError
+from eval.metrics import mistakes
 from tests.pages import make_root
 
 
@@ -56,7 +56,7 @@ def test_every_tab_has_something_to_show(store):
 def test_a_mistake_on_a_judges_card_opens_the_real_digits_it_counts(store, judge):
     counts = judges.measured(judges.read_card(judges.FOLDER / judge))["confusion"]
     assert sum(map(sum, counts)) == 10_000
-    for r, c, n in matrix.mistakes(counts, 6):
+    for r, c, n in mistakes(counts, 6):
         words, found = judges.opened_cell(store, judge, [r, c], 0)
         assert f"Asked for {r}, read as {c}" in words and found.count('<li class="sample') == n
     for cell in ([10, 0], "5,6", [1]):

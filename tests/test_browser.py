@@ -134,6 +134,24 @@ def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
     assert download.value.suggested_filename == "digits.png"
 
 
+INSIDE = """all => all.every((line) => {
+  const text = document.createRange();
+  text.selectNodeContents(line.querySelector('[aria-hidden]'));
+  return text.getBoundingClientRect().right <= line.closest('.card').getBoundingClientRect().right - 8;
+})"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_longest_verdict_fits_its_card(visit, width):
+    page = visit("?tab=generate&a=slow&n=1&seed=0", width)
+    verdicts = page.locator("#stage .card .verdict b")
+    page.locator("#go").click()
+    expect(page.locator("#stage .card .verdict:not(.waiting)")).to_have_count(10 * len(JUDGES), timeout=WAIT)
+    assert verdicts.count() == 10 * len(JUDGES)
+    page.locator("#stage .card .verdict em").evaluate_all("all => all.forEach((p) => { p.textContent = '>99 %'; })")
+    assert page.locator("#stage .card .verdict").evaluate_all(INSIDE)
+
+
 def test_a_mistake_is_told_in_one_line_and_the_next_request_works(visit):
     page = visit("?tab=generate&digits=1")
     expect(page.locator("#stage .card")).to_have_count(1)  # the link has arrived

@@ -12,6 +12,7 @@ import pytest
 from app.cli import main
 from diffusion_core.data import ROOT
 from tests.conftest import save_tiny
+from tests.made_reports import made_report
 
 
 @pytest.fixture
@@ -90,6 +91,17 @@ def test_score_of_an_npz_is_that_of_the_checkpoint_it_came_from(capsys, tmp_path
         assert code == 0
         tables.append(json.loads(text.splitlines()[-1])["metrics"])
     assert tables[0] == tables[1]
+
+
+def test_reports_without_a_plan_in_common_are_refused_with_their_plans(capsys, tmp_path):
+    for name, plans in (("one", ((4, 0), (2, 0))), ("two", ((3, 7),))):
+        save_tiny(tmp_path / name)
+        for per_class, seed in plans:
+            report = made_report(name, per_class=per_class, seed=seed)
+            report.save(tmp_path / name / "reports" / f"{per_class}-{seed}")
+    code, _, err = run(capsys, "compare", tmp_path / "one", tmp_path / "two")
+    assert code == 2 and "one' has 20 digits from seed 0 by 4 scorers, 40 digits from seed 0 by 4 scorers;" in err
+    assert "two' has 30 digits from seed 7 by 4 scorers. Score both" in err and err.count("\n") == 1
 
 
 BAD = {

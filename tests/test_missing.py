@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from eval.metrics import wilson
-from eval.missing import ALL, PAIR, Region, Span, describe, missing, regions, shifted
+from eval.missing import ALL, PAIR, Region, Span, describe, missing, regions
 from eval.shape import MEASURES, measure
 from eval.significance import holm
 from eval.sources import RealSource
@@ -82,7 +82,6 @@ def test_ties_and_digits_that_are_not_there(digits: pd.DataFrame):
     assert [r.expected for r in found if r.digit == 0 and r.measure == "height"] == [0, 1]
     assert all(r.share.value is None for r in found if r.digit == 1)
     assert not any(r.digit == 1 for r in missing(fake, real))
-    assert shifted(fake, real)[1]["ink"].value is None
     assert regions(fake, real[:0]) == missing(fake, real[:0]) == []
 
 
@@ -169,24 +168,11 @@ def test_tables_without_labels_are_seen_as_one(digits: pd.DataFrame):
     first = missing(fake, real)[0]
     assert (first.digit, first.measure) == (ALL, "thickness")
     assert describe(first, NAMES).startswith("all: strokes thicker than ")
-    assert set(shifted(fake, real)) == {ALL}
     columns = {name: fake[name].to_numpy() for name in ("label", *MEASURES)}  # a dict of arrays is a table too
     assert missing(columns, real) == missing(fake, real)
 
 
-# ---------------------------------------------------------------- shifts, words
-
-
-def test_a_shift_is_generated_minus_real(digits: pd.DataFrame):
-    fake, real = drawn(digits, 200)
-    moved = fake.assign(thickness=fake.thickness + 1, slant=fake.slant - 0.5)
-    before, after = shifted(fake, real), shifted(moved, real)
-    for digit in range(10):
-        assert after[digit]["thickness"].value == pytest.approx(before[digit]["thickness"].value + 1)
-        assert after[digit]["thickness"].low > 0
-        assert after[digit]["slant"].high < 0
-    expected = fake[fake.label == 4].width.mean() - real[real.label == 4].width.mean()
-    assert before[4]["width"].value == pytest.approx(expected, abs=1e-4)
+# ---------------------------------------------------------------- words
 
 
 def test_sentences():

@@ -272,7 +272,9 @@ def test_page_has_every_section_and_needs_nothing_else(page, report):
     assert urls == ["data:"]
     assert "97.5 %" in read.text["headline"] and "below real digits" not in read.text["headline"][:8]
     assert "too few images" in read.text["sets"] and "No value: too few 5s." in read.text["sets"]
-    assert command(report) == "python -m app score mine --per-class 8 --seed 0 --steps 4"
+    assert command(report) == "python -m app score mine --per-class 8 --seed 0 --steps 4 --cas"
+    file = replace(report, source=replace(report.source, given="my digits.npz", sample=None), details={})
+    assert command(file) == "python -m app score 'my digits.npz' --per-class 8 --seed 0"
     assert command(report) in read.text["origin"]
 
 

@@ -186,7 +186,7 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_intervals_cover_what_the_estimator_is_on_average(situation):
-    """95 % intervals over other draws of n images; the published range of simulations is in docs/evaluation.md."""
+    """95 % intervals over other draws of n images; benchmarks/intervals.py has more, LOG.md its numbers."""
     repeats, n = 250, 60
     reference = Reference(normal(400, 6, 10**6))
     draws = [reference.measure(SITUATIONS[situation](normal(n, 6, i))).estimates for i in range(repeats)]

@@ -135,6 +135,7 @@ def test_our_own_names_and_metadata_carry_seeds(tmp_path, digits):
         assert torch.equal(found[0][:, 0], torch.from_numpy(images))
         assert source.info.sha256 == open_source(str(tmp_path / "a.npz")).info.sha256
         assert source.plan(1)[1].tolist() == list(range(10)) and source.info.seeded
+        assert source.info.given == path.name  # what its command line is made of
     np.savez(tmp_path / "b.npz", images=images, labels=labels)
     assert not open_source(str(tmp_path / "b.npz")).info.seeded
 

@@ -79,6 +79,7 @@ def mine(tmp_path, monkeypatch):
 def test_a_function_draws_each_image_by_its_label_and_seed(mine, function):
     source = open_source(f"my_digits:{function}")
     assert (source.kind, source.name, source.info.labelled) == ("callable", f"my_digits.{function}", True)
+    assert source.info.given == f"my_digits:{function}"
     labels, seeds = source.plan(15, seed=4)
     kept, calls = (labels.clone(), seeds.clone()), []
     images = source.images(labels, seeds, lambda *call: calls.append(call))
