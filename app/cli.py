@@ -1,4 +1,4 @@
-"""The command line: `python -m app train | sample | score | compare | info | serve`.
+"""The command line: `python -m app train | distill | sample | score | compare | info | serve`.
 
 A user's mistake ends with exit code 2 and one line; SIGTERM with 143, Ctrl-C with 130. With `--json`
 the last line of the output is one JSON object. What a command imports, it imports when it runs: the
@@ -69,6 +69,14 @@ def build_parser() -> Parser:
     end.add_argument("--images", type=int, help="stop after this many training examples")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
     train.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
+
+    distill = command("distill", "Make a student that needs one to four network calls; resumes like train.")
+    distill.add_argument("teacher", help="name under checkpoints/, or a folder")
+    end = distill.add_mutually_exclusive_group(required=True)
+    end.add_argument("--minutes", type=float, help="stop after this much training time, over all sittings")
+    end.add_argument("--images", type=int, help="stop after this many training examples")
+    distill.add_argument("--out", type=Path, help="folder of the student (default: checkpoints/TEACHER-turbo)")
+    distill.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
 
     sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")

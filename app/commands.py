@@ -28,6 +28,18 @@ def train(arguments: Namespace) -> dict:
     return result
 
 
+def distill(arguments: Namespace) -> dict:
+    from diffusion_core.fit import fit
+    from diffusion_core.presets import student
+
+    teacher = checkpoints.load(checkpoint_folder(arguments.teacher))
+    out = arguments.out or CHECKPOINTS / f"{teacher.name}-turbo"
+    run = fit(out, student(teacher.meta), arguments.minutes, arguments.images, arguments.resume, teacher)
+    result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
+    say(arguments, f"A student of '{teacher.name}', {run.seconds / 60:.1f} minutes: {out}")
+    return result
+
+
 def sample(arguments: Namespace) -> dict:
     from diffusion_core.generate import generate
     from diffusion_core.noise import plan

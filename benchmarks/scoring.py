@@ -1,6 +1,6 @@
 """What judging 10,000 images costs: the classifier, the digit CLIP, and the metrics of sets in both their spaces.
 
-    python -m benchmarks.scoring
+    python -m benchmarks scoring
 
 The images are training digits moved by a pixel. Twice: with nothing kept, when the features of the training and
 test digits are computed too; and for other images after that.
@@ -21,21 +21,26 @@ from eval.spaces import distances
 COUNT = 10_000
 
 
-def main() -> None:
+def measure(machine: dict) -> dict:
+    """Seconds for both, and the peak of memory in GB of this process so far."""
     train = RealSource("train").data
-    scorers = load_scorers(["classifier", "clip"])
+    scorers, rows = load_scorers(["classifier", "clip"]), []
+    kept = cache.CACHE
     with tempfile.TemporaryDirectory() as folder:
         cache.CACHE = Path(folder)
-        for title, first in (("nothing kept", 0), ("real digits kept", COUNT)):
-            images, labels = train.images[first : first + COUNT].roll(1, dims=3), train.labels[first : first + COUNT]
-            start = time.monotonic()
-            score(scorers, images, labels, torch.arange(COUNT))
-            judged = time.monotonic()
-            distances(scorers, images, labels, "mnist")
-            end = time.monotonic()
-            print(f"{title}: {end - start:.1f} s, of them {judged - start:.1f} s image by image", flush=True)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
-
-
-if __name__ == "__main__":
-    main()
+        try:
+            for title, first in (("nothing kept", 0), ("real digits kept", COUNT)):
+                images, labels = (
+                    train.images[first : first + COUNT].roll(1, dims=3),
+                    train.labels[first : first + COUNT],
+                )
+                start = time.monotonic()
+                score(scorers, images, labels, torch.arange(COUNT))
+                judged = time.monotonic()
+                distances(scorers, images, labels, "mnist")
+                seconds = time.monotonic() - start
+                rows.append({"what": title, "n": COUNT, "seconds": seconds, "image_by_image": judged - start})
+                print(rows[-1], flush=True)
+        finally:
+            cache.CACHE = kept
+    return {"rows": rows, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}

@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--samplers", default="dpmpp2m")
     parser.add_argument("--steps", default="10")
     parser.add_argument("--guidance", default="1,1.15,1.3,1.35,1.45")
+    parser.add_argument("--intervals", type=pairs, default=[None], help="of guidance: 0-1000,0.3-5 (default: as it is)")
+    parser.add_argument("--levels", type=lists, default=[None], help="40,0.8;40,1.5, or none for Karras's")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
@@ -50,15 +52,37 @@ def main() -> None:
         }
     ]
     show(rows[-1])
-    grid = product(arguments.samplers.split(","), arguments.steps.split(","), arguments.guidance.split(","))
-    for sampler, steps, guidance in grid:
-        config = replace(model.meta.sample, sampler=sampler, steps=int(steps), guidance=float(guidance)).validate()
+    grid = product(
+        arguments.samplers.split(","),
+        arguments.steps.split(","),
+        arguments.guidance.split(","),
+        arguments.intervals,
+        arguments.levels,
+    )
+    for sampler, steps, guidance, interval, levels in grid:
+        config = replace(model.meta.sample, sampler=sampler, steps=int(steps), guidance=float(guidance))
+        name = f"{sampler} {steps} steps, guidance {guidance}"
+        if interval is not None:
+            config, name = replace(config, interval=interval), f"{name} in {interval[0]:g}-{interval[1]:g}"
+        if levels is not None:
+            config, name = replace(config, levels=levels), f"{name}, levels {' '.join(map(str, levels)) or 'Karras'}"
+        config.validate()
         start = time.monotonic()
         images = generate(model, labels, seeds, config)
         seconds = time.monotonic() - start
-        rows.append({"setting": f"{sampler} {steps} steps, guidance {guidance}", **measure(images, labels)})
+        rows.append({"setting": name, **measure(images, labels)})
         show(rows[-1], f"{len(images) / seconds:.0f} images/s")
         write(arguments.out, rows)
+
+
+def pairs(text: str) -> list[tuple[float, float]]:
+    """ "0-1000,0.3-5" -> [(0.0, 1000.0), (0.3, 5.0)]."""
+    return [(float(low), float(high)) for low, high in (part.split("-") for part in text.split(","))]
+
+
+def lists(text: str) -> list[tuple[float, ...]]:
+    """ "40,0.8;none" -> [(40.0, 0.8), ()]."""
+    return [() if part == "none" else tuple(map(float, part.split(","))) for part in text.split(";")]
 
 
 class Ruler:

@@ -17,13 +17,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig, from_dict, to_dict
+from diffusion_core.config import MAX_SIGMA, DistillConfig, NetworkConfig, SampleConfig, TrainConfig, from_dict, to_dict
 from diffusion_core.data import ROOT, spec
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.device import best_device
 from diffusion_core.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
 WEIGHTS, MANIFEST = "model.safetensors", "checkpoint.json"
 MAX_BYTES = 1 << 30  # nothing this project trains comes near a gigabyte
 
@@ -38,7 +38,8 @@ class CheckpointMeta:
     sample: SampleConfig  # recommended
     images_seen: int
     train_seconds: float
-    parent: str | None = None
+    parent: str | None = None  # a student's teacher, NAME@SHA256 (its first 12 digits)
+    distill: DistillConfig | None = None  # how the student was made of it
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""
@@ -183,8 +184,22 @@ def _parse(path: Path) -> CheckpointMeta:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from None
+    data = upgraded(data)
     if isinstance(data, dict) and data.get("schema") != SCHEMA:
         raise UserError(f"{path} has schema {data.get('schema')!r}; this version reads {SCHEMA}. Update, or retrain.")
     meta = from_dict(CheckpointMeta, data, path.name)
     spec(meta.dataset)
     return meta
+
+
+def upgraded(data: object) -> object:
+    """A manifest of schema 1 as one of schema 2: what was not a choice then is written down as it was."""
+    if not isinstance(data, dict) or data.get("schema") != 1:
+        return data
+    new = {
+        "network": {"up_conv": "high"},
+        "train": {"optimizer": "adam", "muon_lr": 0.02},
+        "sample": {"interval": [0.0, MAX_SIGMA], "levels": []},
+    }
+    parts = {key: more | data[key] for key, more in new.items() if isinstance(data.get(key), dict)}
+    return data | parts | {"distill": None, "schema": SCHEMA}

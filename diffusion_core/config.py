@@ -4,12 +4,16 @@ import dataclasses
 import math
 import typing
 from dataclasses import dataclass
+from itertools import pairwise
 
 from diffusion_core.errors import UserError
 
 NORMS = ("group", "batch", "rms", "none")
 CONDITIONINGS = ("film", "add")
+UP_CONVS = ("low", "high")
+OPTIMIZERS = ("adam", "muon")
 MAX_STEPS = 1000
+MAX_SIGMA = 1000.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class NetworkConfig:
     residual: bool = True  # add a block's input to its output
     skip: bool = True  # concatenate the encoder's feature maps in the decoder
     attention: bool = True  # self-attention at the lowest level
+    up_conv: str = "high"  # convolve after enlarging ("high"), or before, at a fraction of the cost ("low")
     conditioning: str = "film"  # "add": embedding added to the feature maps; "film": scaled as well
 
 
@@ -34,7 +39,9 @@ class TrainConfig:
 
     dataset: str = "mnist"
     batch: int = 256
-    lr: float = 2e-3
+    optimizer: str = "adam"  # one of OPTIMIZERS; "muon": Muon for the inner convolutions, Adam for the rest
+    lr: float = 2e-3  # of Adam
+    muon_lr: float = 0.02
     warmup_images: int = 10_000  # linear rise of the learning rate
     decay_images: int = 100_000  # afterwards lr / sqrt(images / decay_images), as in EDM2
     betas: tuple[float, float] = (0.9, 0.99)
@@ -47,15 +54,32 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class DistillConfig:
+    """How a student of few network calls is made of a teacher (`distill.py`)."""
+
+    guidance: float  # of the teacher, built into the student
+    interval: tuple[float, float]
+    levels: tuple[float, ...]  # noise levels the student is used at, falling
+    sigma_min: float = 0.02
+    gap: float = 6.0  # a step on the teacher's path goes from sigma to sigma (1 - 1/gap)
+    polish_after: int = 100_000  # images; then the critic joins in
+    critic_weight: float = 0.1
+    critic_lr: float = 3e-4
+    critic_noise: tuple[float, float] = (-1.0, 1.0)  # ln of the noise level it looks at: mean and deviation
+
+
+@dataclass(frozen=True)
 class SampleConfig:
     """How images are drawn from a trained denoiser."""
 
     sampler: str = "dpmpp2m"
     steps: int = 10
     guidance: float = 1.25  # 1 = plain conditional model, 0 = unconditional
+    interval: tuple[float, float] = (0.0, MAX_SIGMA)  # guided only where low < sigma <= high, plain elsewhere
     sigma_min: float = 0.02
     sigma_max: float = 40.0
     rho: float = 7.0
+    levels: tuple[float, ...] = ()  # noise levels found for this model, falling; empty: Karras's (`schedules.py`)
 
     def validate(self) -> "SampleConfig":
         """Itself, or `UserError` that names the field that is out of range."""
@@ -70,6 +94,10 @@ class SampleConfig:
         numbers = (self.sigma_min, self.sigma_max, self.rho)
         if not all(map(_is_finite, numbers)) or not 0 < self.sigma_min < self.sigma_max or self.rho <= 0:
             raise UserError(f"Noise levels must satisfy 0 < sigma_min < sigma_max and rho > 0, not {numbers}.")
+        if len(self.interval) != 2 or not all(map(_is_finite, self.interval)) or self.interval[0] < 0:
+            raise UserError(f"The guidance interval must be two noise levels, not {self.interval}.")
+        if not all(map(_is_finite, self.levels)) or any(a <= b for a, b in pairwise((*self.levels, 0.0))):
+            raise UserError(f"Noise levels must fall and stay above 0, not {self.levels}.")
         return self
 
 
@@ -105,6 +133,8 @@ def from_dict(cls, data: object, where: str = ""):
 def _coerce(kind, value, where: str):
     """`value` from JSON as `kind`: the few kinds that the configs use."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if type(None) in arguments:
+        return None if value is None else _coerce(arguments[0], value, where)
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
     if origin is tuple and isinstance(value, list | tuple):
@@ -113,7 +143,7 @@ def _coerce(kind, value, where: str):
             return tuple(_coerce(k, v, where) for k, v in zip(inner, value, strict=True))
     elif kind is float and _is_finite(value):
         return float(value)
-    elif _is_plain(kind, value) or (type(None) in arguments and (value is None or _is_plain(arguments[0], value))):
+    elif _is_plain(kind, value):
         return value
     raise UserError(f"{where}: {value!r} does not fit here.")
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion_core.config import NetworkConfig
+from diffusion_core.device import best_dtype
 from diffusion_core.pixels import SIGMA_DATA
 from diffusion_core.unet import UNet
 
@@ -32,13 +33,14 @@ class Denoiser(nn.Module):
     """D(x, sigma, label) = c_skip x + c_out F(c_in x, c_noise, label), the estimate of x0.
 
     x [N, C, H, W] in model range, sigma > 0 a scalar or [N], label int [N] (`null_label` = none).
-    The result is float32 whatever F computes in.
+    F computes in `dtype` (None: bfloat16 where the device is made for it, else float32); weights, scaling and result
+    stay float32.
     """
 
-    def __init__(self, config: NetworkConfig, network: nn.Module | None = None):
+    def __init__(self, config: NetworkConfig, network: nn.Module | None = None, dtype: torch.dtype | None = None):
         super().__init__()
         self.network = UNet(config) if network is None else network
-        self.config = config
+        self.config, self.dtype = config, dtype
 
     @property
     def null_label(self) -> int:
@@ -47,5 +49,7 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
         s = sigma.view(-1, 1, 1, 1)  # [N, 1, 1, 1]
-        F_x = self.network(c_in(s) * x, c_noise(sigma), label)
+        dtype = self.dtype or best_dtype(x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            F_x = self.network(c_in(s) * x, c_noise(sigma), label)
         return c_skip(s) * x + c_out(s) * F_x.to(x.dtype)

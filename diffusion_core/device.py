@@ -1,7 +1,5 @@
 """Where to compute, and in what precision: found out, not asked for."""
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 
 
@@ -10,16 +8,10 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 convolutions run on units made for them; elsewhere they are slower than float32."""
+def best_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where convolutions of it run on units made for them; elsewhere they are slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     # torch has no public question for this from 2.8 on; these two have been there all along.
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def training_precision(device: torch.device) -> AbstractContextManager:
-    """Autocast to bfloat16 where it pays, otherwise plain float32. Weights stay float32."""
-    if has_bfloat16(device):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
+    made_for_it = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if made_for_it else torch.float32

@@ -12,6 +12,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, write_synced
 from diffusion_core.data import load
 from diffusion_core.device import best_device
+from diffusion_core.distill import Distiller
 from diffusion_core.errors import Interrupted, UserError
 from diffusion_core.generate import generate
 from diffusion_core.guards import check_folder, locked, signals
@@ -68,13 +69,17 @@ class Window:
 class Run:
     """One run in one folder. `seconds` counts training only, over all sittings."""
 
-    def __init__(self, folder: Path, preset: Preset):
-        self.folder, self.preset = folder, preset
-        self.trainer = Trainer(preset.network, preset.train, load(preset.train.dataset), best_device())
+    def __init__(self, folder: Path, preset: Preset, teacher: Checkpoint | None):
+        self.folder, self.preset, self.teacher = folder, preset, teacher
+        data = load(preset.train.dataset)
+        if teacher is None:
+            self.trainer = Trainer(preset.network, preset.train, data, best_device())
+        else:
+            self.trainer = Distiller(teacher, preset.train, preset.distill, data, best_device())
         self.window, self.seconds = Window(), 0.0
 
     def resume(self) -> None:
-        progress = load_state(self.folder, self.trainer, self.preset.network)
+        progress = load_state(self.folder, self.trainer)
         self.window, self.seconds = Window(**progress["window"]), progress["seconds"]
         log = self.folder / LOG
         lines = log.read_text().splitlines() if log.exists() else []
@@ -84,7 +89,7 @@ class Run:
     def save(self) -> None:
         """The resume state first: the checkpoint may lag behind it, but never runs ahead."""
         progress = {"window": self.window.__dict__, "seconds": self.seconds}
-        save_state(self.folder, self.trainer, self.preset.network, progress)
+        save_state(self.folder, self.trainer, progress)
         checkpoints.save(self.folder, self.trainer.average, self.meta())
 
     def meta(self) -> CheckpointMeta:
@@ -95,6 +100,8 @@ class Run:
             sample=self.preset.sample,
             images_seen=self.trainer.images,
             train_seconds=round(self.seconds, 1),
+            parent=self.teacher and f"{self.teacher.name}@{self.teacher.meta.sha256[:12]}",
+            distill=self.preset.distill,
             revision=checkpoints.revision(),
         )
 
@@ -119,8 +126,17 @@ class Run:
         picture.save(self.folder / GRIDS / f"{self.trainer.images:010d}.png", optimize=True)
 
 
-def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None, must_resume: bool = False) -> Run:
+def fit(
+    folder: Path,
+    preset: Preset,
+    minutes: float | None,
+    images: int | None,
+    must_resume: bool = False,
+    teacher: Checkpoint | None = None,
+) -> Run:
     """Train in `folder` until `minutes` of training or `images` examples; go on with a run found there.
+
+    With a `teacher` the run makes its student (`presets.student`).
 
     SIGTERM and Ctrl-C finish the step, save and raise `Interrupted`. `UserError` if there is nothing
     to resume, a finished checkpoint in the way, no room, another process at work, or no end given.
@@ -131,7 +147,7 @@ def fit(folder: Path, preset: Preset, minutes: float | None, images: int | None,
         raise UserError("Training time or images must be more than 0.")
     check_folder(folder, must_resume)
     with locked(folder), signals() as stop:
-        run = Run(folder, preset)
+        run = Run(folder, preset, teacher)
         if (folder / RESUME_FILE).exists():
             run.resume()
         _train(run, minutes, images, stop)

@@ -2,7 +2,8 @@
 
 The network always sees blocks of the same size, the last one filled up with copies. Convolution
 kernels round differently at different batch sizes, so this is what makes image (label, seed) the same
-to the bit whether it is asked for alone or among two thousand.
+to the bit whether it is asked for alone or among two thousand. The network computes in bfloat16 where the
+processor has units for it, else in float32: the same digit, its pixels within the tolerance that tests state.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +20,11 @@ from diffusion_core.guidance import guided
 from diffusion_core.noise import MAX_SEED, Noise
 from diffusion_core.pixels import to_model, to_uint8
 from diffusion_core.samplers import SAMPLERS, Step
-from diffusion_core.schedules import karras
+from diffusion_core.schedules import noise_levels
 
-BLOCK = 16  # images a network call; twice that with guidance. Fits the cache of a small CPU.
+ROWS = 32  # of the batch of a network call; fits the cache of a small CPU (`python -m benchmarks sampling`)
 Progress = Callable[[int, int], None]  # (images done, images in all)
-Aside = Callable[[Tensor], None]  # estimates without labels, [BLOCK, C, H, W]
+Aside = Callable[[Tensor], None]  # estimates without labels, [block, C, H, W]
 # (step i, rows, estimates of x0 made there, the same by the denoiser that is told no label), both uint8 [n, C, H, W]
 Watch = Callable[[int, slice, Tensor, Tensor], None]
 
@@ -58,9 +59,10 @@ def generate(
     """
     _check(checkpoint, labels, seeds, config)
     done: list[Tensor] = []
+    size = block_size(config)
     blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
-    for start in range(0, len(labels), BLOCK):
-        block = slice(start, min(start + BLOCK, len(labels)))
+    for start in range(0, len(labels), size):
+        block = slice(start, min(start + size, len(labels)))
         for step in _steps(checkpoint, labels[block], seeds[block], config, blind.append if watch else None):
             if watch and step.i < config.steps:
                 seen = (step.denoised, blind[-1][: len(step.x)])
@@ -89,29 +91,35 @@ def noised(images: Tensor, sigma: float, seeds: Tensor, spec: DataSpec) -> Tenso
     return to_uint8(to_model(images, spec) + sigma * Noise(seeds).normal(*images.shape[1:]), spec)
 
 
+def block_size(config: SampleConfig) -> int:
+    """Images a network call. Guidance needs two rows of the batch for each."""
+    return ROWS if config.guidance in (0, 1) else ROWS // 2
+
+
 def _steps(
     checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, aside: Aside | None = None
 ) -> Iterator[Step]:
     device = next(checkpoint.denoiser.parameters()).device
     noise, shape = Noise(seeds), checkpoint.spec.shape
-    sigmas = karras(config.steps, config.sigma_min, config.sigma_max, config.rho)
-    labels = labels.to(device)
+    sigmas = noise_levels(config)
+    labels, size = labels.to(device), block_size(config)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        blocks = (slice(start, start + BLOCK) for start in range(0, len(x), BLOCK))
-        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config.guidance, aside) for b in blocks])
+        blocks = (slice(start, start + size) for start in range(0, len(x), size))
+        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config, aside) for b in blocks])
 
-    x = config.sigma_max * noise.normal(*shape).to(device)
+    x = sigmas[0].float() * noise.normal(*shape).to(device)
     return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
 
 
 def _block(
-    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, guidance: float, aside: Aside | None
+    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, config: SampleConfig, aside: Aside | None
 ) -> Tensor:
-    """The guided denoiser on at most BLOCK images, filled up to exactly BLOCK."""
+    """The guided denoiser on at most a block of images, filled up to exactly one."""
     n = len(x)
-    fill = torch.arange(BLOCK, device=x.device) % n
-    return guided(checkpoint.denoiser, labels[fill], guidance, aside)(x[fill], sigma)[:n]
+    fill = torch.arange(block_size(config), device=x.device) % n
+    denoise = guided(checkpoint.denoiser, labels[fill], config.guidance, config.interval, aside)
+    return denoise(x[fill], sigma)[:n]
 
 
 def _check(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> None:

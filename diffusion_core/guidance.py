@@ -1,7 +1,8 @@
 """Classifier-free guidance (Ho & Salimans 2022), with one convention.
 
 D_w = D(null) + w (D(label) - D(null)): w = 1 is the plain conditional model (one network call),
-w = 0 the unconditional one (one call), w > 1 trades diversity for faithfulness (a batch twice as big).
+w = 0 the unconditional one (one call), w > 1 trades diversity for faithfulness (a batch twice as big). Outside
+of an interval of noise levels guidance costs diversity and gains nothing (Kynkaanniemi et al. 2024): there w = 1.
 """
 
 from collections.abc import Callable
@@ -9,12 +10,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from diffusion_core.config import MAX_SIGMA
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.samplers import Denoise
 
 
-def guided(denoiser: Denoiser, labels: Tensor, scale: float, aside: Callable[[Tensor], None] | None = None) -> Denoise:
-    """The denoiser with its labels int [N] bound, guided by `scale`.
+def guided(
+    denoiser: Denoiser,
+    labels: Tensor,
+    scale: float,
+    interval: tuple[float, float] = (0.0, MAX_SIGMA),
+    aside: Callable[[Tensor], None] | None = None,
+) -> Denoise:
+    """The denoiser with its labels int [N] bound, guided by `scale` where interval[0] < sigma <= interval[1].
+
+    sigma is a scalar or [N].
 
     `aside` is told D(null) at every call: what x looks like to a model that was told no label. For w = 1 that is
     one more network call.
@@ -23,15 +33,21 @@ def guided(denoiser: Denoiser, labels: Tensor, scale: float, aside: Callable[[Te
     both = torch.cat([labels, null])
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        if scale == 1:
+        inside = (interval[0] < sigma) & (sigma <= interval[1])  # a scalar, or [N] like sigma
+        if scale == 1 or not inside.any():
             with_label = denoiser(x, sigma, labels)
             without = denoiser(x, sigma, null) if aside else None
-        elif scale == 0:
-            without = with_label = denoiser(x, sigma, null)
+            result = with_label
+        elif scale == 0 and inside.all():
+            result = without = denoiser(x, sigma, null)
         else:
-            with_label, without = denoiser(x.repeat(2, 1, 1, 1), sigma, both).chunk(2)
+            with_label, without = denoiser(x.repeat(2, 1, 1, 1), sigma.repeat(2) if sigma.ndim else sigma, both).chunk(
+                2
+            )
+            w = torch.where(inside, scale, 1.0).to(x.dtype).view(-1, 1, 1, 1)
+            result = without + w * (with_label - without)
         if aside:
             aside(without)
-        return with_label if scale in (0, 1) else without + scale * (with_label - without)
+        return result
 
     return denoise

@@ -69,6 +69,26 @@ def dpmpp2m(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = Non
     yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
 
 
+ADAMS_BASHFORTH = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -9 / 24))
+
+
+def ipndm(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
+    """Improved pseudo-numerical method (Zhang & Chen 2023, iPNDM): Adams-Bashforth of rising order, up to the fourth.
+
+    One call a step. Its coefficients are those of equal steps whatever the grid, and a step to 0 is of first order.
+    """
+    slopes: list[Tensor] = []
+    D = x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        slopes = [(x - D) / s.to(x.dtype), *slopes[:3]]
+        used = ADAMS_BASHFORTH[len(slopes) - 1 if s_next > 0 else 0]
+        slope = sum(weight * d for weight, d in zip(used, slopes))
+        x = x + (s_next - s).to(x.dtype) * slope
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
 def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
     """Ancestral sampling: draws from the posterior q(x_next | x, D) of DDPM (Ho et al. 2020, eq. 7).
 
@@ -85,4 +105,24 @@ def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterat
     yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
 
 
-SAMPLERS = {"dpmpp2m": dpmpp2m, "heun": heun, "euler": euler, "ancestral": ancestral}
+def consistency(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
+    """Multistep consistency sampling (Song et al. 2023, algorithm 1): guess the image, add noise again, guess again.
+
+    For students (`distill.py`); one call a step, new noise between them.
+    """
+    D = x
+    for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        D = denoise(x, s)
+        yield Step(i, float(s), x, D)
+        x = D + s_next.to(x.dtype) * draw() if s_next > 0 else D
+    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+
+
+SAMPLERS = {
+    "dpmpp2m": dpmpp2m,
+    "ipndm": ipndm,
+    "heun": heun,
+    "euler": euler,
+    "ancestral": ancestral,
+    "consistency": consistency,
+}

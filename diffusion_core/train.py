@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from diffusion_core import ema
-from diffusion_core.config import NetworkConfig, TrainConfig
+from diffusion_core.config import NetworkConfig, TrainConfig, to_dict
 from diffusion_core.data import Dataset
 from diffusion_core.denoiser import Denoiser
-from diffusion_core.device import training_precision
 from diffusion_core.errors import UserError
 from diffusion_core.loss import Draws, denoising_loss, draw, quartile
+from diffusion_core.optimizers import make_optimizers
 from diffusion_core.pixels import to_model
 
 MAX_BAD_STEPS = 5  # in a row, before a run gives up
@@ -52,13 +52,22 @@ class Trainer:
         self.config, self.data, self.device = config, data, device
         self.denoiser = denoiser.to(device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.denoiser).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.denoiser.parameters(), config.lr, config.betas, fused=True)
+        self.optimizers = make_optimizers(self.denoiser, config)
+        self.parts = {"model": self.denoiser.network, "ema": self.average.network}  # what a resumed run needs
         self.step = 0
         self.bad_in_a_row = 0
 
     @property
     def images(self) -> int:
         return self.step * self.config.batch
+
+    def every_optimizer(self) -> list[torch.optim.Optimizer]:
+        """Those whose state a resumed run needs."""
+        return self.optimizers
+
+    def configs(self) -> dict[str, dict]:
+        """What a run must have in common with the one that it goes on with; JSON types."""
+        return {"network": to_dict(self.denoiser.config), "train": to_dict(self.config)}
 
     def steps(self) -> Iterator[StepResult]:
         """Train for ever; the caller decides when to stop. `UserError` after MAX_BAD_STEPS bad steps."""
@@ -72,29 +81,35 @@ class Trainer:
 
     def train_step(self) -> StepResult:
         """Forward, backward and, if all is finite, one update of weights and EMA."""
-        x0, draws = self._batch()
-        lr = learning_rate(self.images, self.config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        with training_precision(self.device):
-            losses = denoising_loss(self.denoiser, x0, draws)  # [N]
+        x0, labels, generator = self._batch()
+        factor = learning_rate(self.images, self.config)
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["lr"] = group["peak_lr"] * factor
+        losses, sigma = self.losses(x0, labels, generator)  # [N] each
         losses.mean().backward()
         norm = torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), self.config.clip)
         self.step += 1
         applied = bool(norm.isfinite() & losses.isfinite().all())
         if applied:
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             ema.update(self.average, self.denoiser, self.step, self.config.ema_gamma)
         self.bad_in_a_row = 0 if applied else self.bad_in_a_row + 1
-        self.optimizer.zero_grad()
-        return self._result(losses.detach().cpu(), draws.sigma, lr, float(norm), applied)
+        self.denoiser.zero_grad()
+        return self._result(losses.detach().cpu(), sigma.cpu(), self.config.lr * factor, float(norm), applied)
 
-    def _batch(self) -> tuple[Tensor, Draws]:
+    def losses(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The loss of every example of a batch and the noise level it was drawn at, [N] each."""
+        draws = draw(x0, labels, self.denoiser.null_label, self.config, generator)
+        draws = Draws(*(value.to(self.device) for value in draws))
+        return denoising_loss(self.denoiser, x0.to(self.device), draws), draws.sigma
+
+    def _batch(self) -> tuple[Tensor, Tensor, torch.Generator]:
+        """The images and labels of this step, on the CPU, and the generator of all its randomness."""
         indices = batch_indices(self.step, self.config.batch, len(self.data.labels), self.config.seed)
         x0 = to_model(self.data.images[indices], self.data.spec)
         generator = torch.Generator().manual_seed(_mix(self.config.seed, 1, self.step))
-        draws = draw(x0, self.data.labels[indices], self.denoiser.null_label, self.config, generator)
-        return x0.to(self.device), Draws(*(value.to(self.device) for value in draws))
+        return x0, self.data.labels[indices], generator
 
     def _result(self, losses: Tensor, sigma: Tensor, lr: float, norm: float, applied: bool) -> StepResult:
         which = quartile(sigma, self.config)
@@ -106,12 +121,12 @@ class Trainer:
 
 
 def learning_rate(images: int, config: TrainConfig) -> float:
-    """Linear warm-up, then lr / sqrt(images / decay_images) (Karras et al. 2024, EDM2, eq. 67).
+    """Factor on every rate: linear warm-up, then 1 / sqrt(images / decay_images) (Karras et al. 2024, EDM2, eq. 67).
 
     It depends on the images seen and not on a planned end, so a run can always be continued.
     """
     rise = min(1.0, (images + config.batch) / config.warmup_images)
-    return config.lr * rise / math.sqrt(max(1.0, images / config.decay_images))
+    return rise / math.sqrt(max(1.0, images / config.decay_images))
 
 
 def batch_indices(step: int, batch: int, size: int, seed: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffusion_core.config import CONDITIONINGS, NORMS, NetworkConfig
+from diffusion_core.config import CONDITIONINGS, NORMS, UP_CONVS, NetworkConfig
 from diffusion_core.errors import UserError
 
 EMBEDDING = 256
@@ -142,12 +142,27 @@ class UNet(nn.Module):
                 stage.append(Block(config, now + (skips.pop() if config.skip else 0), width))
                 now = width
             self.decoder.append(stage)
-            self.up.append(nn.Identity() if level == 0 else nn.Conv2d(width, width, 3, padding=1))
+            if level and config.up_conv == "low":
+                now = widths[level - 1]
+            self.up.append(nn.Conv2d(width, now, 3, padding=1) if level else nn.Identity())
         self.norm_out = make_norm(config.norm, now)
         self.conv_out = zeroed(nn.Conv2d(now, folded, 3, padding=1))
 
     def forward(self, x: Tensor, c_noise: Tensor, label: Tensor) -> Tensor:
-        embedding, skips = self.embedding(c_noise, label), []
+        embedding = self.embedding(c_noise, label)
+        h, skips = self.encode(x, embedding)
+        for i, (stage, up) in enumerate(zip(self.decoder, self.up, strict=True)):
+            for block in stage:
+                h = block(torch.cat([h, skips.pop()], dim=1) if self.config.skip else h, embedding)
+            if i < len(self.up) - 1:
+                low = self.config.up_conv == "low"
+                h = F.interpolate(up(h), scale_factor=2.0) if low else up(F.interpolate(h, scale_factor=2.0))
+        h = self.conv_out(F.silu(self.norm_out(h)))
+        return F.pixel_shuffle(h, self.config.patch)
+
+    def encode(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The feature maps at the lowest level [N, C, h, w], and those that skip the decoder's lower levels."""
+        skips = []
         x = F.pixel_unshuffle(x, self.config.patch)  # [N, C p^2, H/p, W/p]
         h = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         for stage, down in zip(self.encoder, self.down, strict=True):
@@ -156,13 +171,7 @@ class UNet(nn.Module):
                 skips.append(h)
             h = down(h)
         h = self.middle[0](h, embedding)
-        h = self.middle[1](self.attention(h), embedding)
-        for i, (stage, up) in enumerate(zip(self.decoder, self.up, strict=True)):
-            for block in stage:
-                h = block(torch.cat([h, skips.pop()], dim=1) if self.config.skip else h, embedding)
-            h = up(F.interpolate(h, scale_factor=2.0) if i < len(self.up) - 1 else h)
-        h = self.conv_out(F.silu(self.norm_out(h)))
-        return F.pixel_shuffle(h, self.config.patch)
+        return self.middle[1](self.attention(h), embedding), skips
 
 
 def check_network(config: NetworkConfig) -> None:
@@ -171,6 +180,8 @@ def check_network(config: NetworkConfig) -> None:
         raise UserError(f"There is no norm {config.norm!r}. Known: {', '.join(NORMS)}.")
     if config.conditioning not in CONDITIONINGS:
         raise UserError(f"There is no conditioning {config.conditioning!r}. Known: {', '.join(CONDITIONINGS)}.")
+    if config.up_conv not in UP_CONVS:
+        raise UserError(f"There is no up_conv {config.up_conv!r}. Known: {', '.join(UP_CONVS)}.")
     sizes = (*config.image, config.classes, config.patch, config.blocks, *config.channels)
     if not config.channels or min(sizes) < 1:
         raise UserError("Image, classes, patch, blocks and channels must all be at least 1.")

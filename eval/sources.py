@@ -4,6 +4,7 @@ All look the same to the scorers. A source names its images by (label, seed): `p
 `images` delivers them. What is read or run lies in files of its own; here they are given their names.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import fields
@@ -16,7 +17,7 @@ from diffusion_core import checkpoint, data, noise
 from diffusion_core.checkpoint import Checkpoint, revision
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.generate import Watch, generate
-from diffusion_core.schedules import karras
+from diffusion_core.schedules import noise_levels
 from eval import callables, idx, npz, pipelines
 from eval.errors import UserError
 from eval.folders import read_folder
@@ -78,7 +79,7 @@ class CheckpointSource(DrawnSource):
     def sigmas(self) -> tuple[float, ...]:
         """The noise level of every denoising step, falling; model range."""
         sample = self.sample
-        return tuple(karras(sample.steps, sample.sigma_min, sample.sigma_max, sample.rho)[:-1].tolist())
+        return tuple(noise_levels(sample)[:-1].tolist())
 
     def images(
         self, labels: Tensor, seeds: Tensor, progress: Progress | None = None, watch: Watch | None = None
@@ -210,4 +211,11 @@ def _settings(sample: SampleConfig) -> str:
     rest = [f.name for f in fields(sample) if f.name not in ("sampler", "steps", "guidance")]
     changed = [key for key in rest if getattr(sample, key) != getattr(default, key)]
     parts = [f"{sample.sampler}{sample.steps}", f"g{sample.guidance:g}"]
-    return "-".join(parts + [f"{key}{getattr(sample, key):g}" for key in changed])
+    return "-".join(parts + [f"{key}{_short(getattr(sample, key))}" for key in changed])
+
+
+def _short(value: float | tuple[float, ...]) -> str:
+    """As part of the name of a folder: a number or two as they are, a longer list by the beginning of its checksum."""
+    if isinstance(value, tuple) and len(value) > 2:
+        return hashlib.sha256(repr(value).encode()).hexdigest()[:6]
+    return "to".join(f"{number:g}" for number in (value if isinstance(value, tuple) else (value,)))

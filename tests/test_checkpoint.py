@@ -211,3 +211,15 @@ def test_the_revision_is_that_of_the_code(tmp_path, monkeypatch):
     assert checkpoints.revision() == head
     (tmp_path / "code.py").write_text("2")
     assert checkpoints.revision() == f"{head}-dirty"
+
+
+def test_a_checkpoint_of_schema_1_is_read_as_what_it_was(tiny, tmp_path):
+    """Before optimizers, intervals, levels, cheap up-convolutions and students were choices."""
+    folder = tiny.path
+    manifest = json.loads((folder / "checkpoint.json").read_text())
+    del manifest["distill"], manifest["network"]["up_conv"]
+    for part, keys in {"train": ("optimizer", "muon_lr"), "sample": ("interval", "levels")}.items():
+        for key in keys:
+            del manifest[part][key]
+    (folder / "checkpoint.json").write_text(json.dumps(manifest | {"schema": 1}))
+    assert checkpoints.load(folder).meta == tiny.meta

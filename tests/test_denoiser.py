@@ -70,6 +70,23 @@ def test_guidance_of_two_gaussians(w):
     assert model.calls == ([6] if w in (0, 1) else [12])
 
 
+def test_guidance_only_inside_its_interval():
+    """low < sigma <= high: outside, the plain conditional model in one call; with many noise levels, row by row."""
+    model = GaussianByLabel(torch.tensor([-1.0, 2.0, 0.4], dtype=torch.float64))
+    x, labels = standard_normal(4, 1, 2, 2), torch.tensor([0, 1, 0, 1])
+    sigmas = torch.tensor([0.3, 0.31, 5.0, 5.1], dtype=torch.float64)
+    weights = (1.0, 3.0, 3.0, 1.0)
+    part = guided(model, labels, 3.0, (0.3, 5.0))
+    for sigma, w in zip(sigmas, weights, strict=True):
+        model.calls.clear()
+        torch.testing.assert_close(part(x, sigma), guided(model, labels, w)(x, sigma))
+        assert model.calls[0] == (4 if w == 1 else 8)
+    rows = guided(random_denoiser(), labels, 3.0, (0.3, 5.0))(x.repeat(1, 1, 14, 14).float(), sigmas.float())
+    for i, sigma in enumerate(sigmas.float()):
+        alone = guided(random_denoiser(), labels, 3.0, (0.3, 5.0))(x.repeat(1, 1, 14, 14).float(), sigma)
+        torch.testing.assert_close(rows[i], alone[i], atol=0.05, rtol=0)  # bfloat16, where the machine has it
+
+
 def test_the_label_matters_and_the_null_label_is_another():
     denoiser, x = random_denoiser(), standard_normal(1, 1, 28, 28).float()
     outputs = [denoiser(x, torch.tensor(1.0), torch.tensor([label])) for label in range(11)]

@@ -9,7 +9,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import NetworkConfig, SampleConfig
 from diffusion_core.data import load
 from diffusion_core.errors import UserError
-from diffusion_core.generate import BLOCK, generate, noised, stream
+from diffusion_core.generate import block_size, generate, noised, stream
 from diffusion_core.noise import plan
 from diffusion_core.samplers import SAMPLERS
 from tests.conftest import random_denoiser
@@ -111,4 +111,4 @@ def test_progress_counts_every_image(tiny):
     seen = []
     labels, seeds = plan(2, 0, 10)
     generate(tiny, labels, seeds, replace(CONFIG, steps=1), lambda *pair: seen.append(pair))
-    assert seen == [(BLOCK, 20), (20, 20)]
+    assert seen == [(block_size(CONFIG), 20), (20, 20)]

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffusion_core.samplers import SAMPLERS, ancestral, dpmpp2m, euler, heun
+from diffusion_core.samplers import SAMPLERS, ancestral, consistency, dpmpp2m, euler, heun, ipndm
 from diffusion_core.schedules import karras
 from tests.oracle import Gaussian, standard_normal
 
@@ -103,6 +103,43 @@ def test_ancestral_step_is_ddpm_posterior():
         assert float(result) == pytest.approx(mean + z * precision**-0.5, abs=1e-12)
 
 
+def test_ipndm_integrates_cubics_of_equal_steps_exactly():
+    """Adams-Bashforth of order four: exact for slopes that are cubic in sigma, once it has four of them."""
+    sigmas = torch.linspace(6, 1, 26, dtype=torch.float64)
+    exact = [float(s**4) for s in sigmas]
+
+    def denoise(x, sigma):
+        return x - sigma * 4 * sigma**3  # slope (x - D) / sigma = 4 sigma^3, x = sigma^4
+
+    start = torch.full((1, 1, 1, 1), exact[0], dtype=torch.float64)
+    errors = [float(step.x) - true for step, true in zip(ipndm(denoise, start, sigmas), exact, strict=True)]
+    assert abs(errors[1]) > 1  # the first step is Euler's
+    assert errors[3:] == pytest.approx([errors[3]] * len(errors[3:]), abs=1e-9)
+
+
+def test_ipndm_beats_the_second_order_at_few_steps_on_gaussian_data():
+    x, sigmas = standard_normal(1, 1, 1, 8), karras(41, 0.002, 80)[:-1]
+    exact = DATA.solution(x, 80, 0.002)
+    errors = [(last(sampler, DATA.denoise, x, sigmas) - exact).abs().max() for sampler in (ipndm, dpmpp2m)]
+    assert errors[0] < errors[1] / 2
+
+
+@pytest.mark.parametrize("sigmas", [(40.0, 0.0), (40.0, 0.8, 0.0), (40.0, 5.0, 1.0, 0.2, 0.0)])
+def test_consistency_sampling_of_the_exact_consistency_function_draws_the_data(sigmas):
+    """f(x, sigma) = mu + (x - mu) s / sqrt(s^2 + sigma^2) for Gaussian data: the result is N(mu, s^2) at any steps."""
+    generator, shape = torch.Generator().manual_seed(0), (40_000, 1, 1, 1)
+
+    def draw():
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    def exact(x, sigma):
+        return DATA.solution(x, float(sigma), 0.0)
+
+    x = last(consistency, exact, DATA.mu + 40 * draw(), torch.tensor(sigmas, dtype=torch.float64), draw)
+    assert float(x.mean()) == pytest.approx(DATA.mu, abs=0.01)
+    assert float(x.std()) == pytest.approx(DATA.s, rel=0.01)
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_steps_are_reported_from_noise_to_image(name):
     sigmas = karras(5, 0.02, 40)
@@ -116,8 +153,9 @@ def test_steps_are_reported_from_noise_to_image(name):
     assert torch.equal(steps[-1].x, steps[-1].denoised)
 
 
-@pytest.mark.parametrize(("name", "calls"), [("euler", 6), ("heun", 11), ("dpmpp2m", 6), ("ancestral", 6)])
-def test_network_calls(name, calls):
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_network_calls(name):
+    """One a noise level; Heun's method two, except for the step to 0."""
     count = 0
 
     def denoise(x, sigma):
@@ -127,7 +165,7 @@ def test_network_calls(name, calls):
 
     x = standard_normal(1, 1, 2, 2)
     last(SAMPLERS[name], denoise, x, karras(6, 0.02, 40), lambda: x)
-    assert count == calls
+    assert count == (11 if name == "heun" else 6)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -14,7 +14,8 @@ from tests.oracle import standard_normal
 CHANGES = [
     {"norm": "batch"}, {"norm": "rms"}, {"norm": "none"}, {"residual": False}, {"skip": False},
     {"attention": False}, {"conditioning": "add"}, {"blocks": 2}, {"channels": (16, 48)}, {"patch": 1},
-    {"channels": (16,)}, {"patch": 1, "channels": (8, 8, 8)},
+    {"channels": (16,)}, {"patch": 1, "channels": (8, 8, 8)}, {"up_conv": "low"},
+    {"patch": 1, "channels": (8, 16, 32), "up_conv": "low"},
 ]  # fmt: skip
 
 

@@ -24,9 +24,11 @@ TITLE = "Generate"
 DEADLINE = 120.0  # seconds one request may compute
 SAMPLER_NAMES = {
     "dpmpp2m": "DPM-Solver++ (2M)",
+    "ipndm": "iPNDM, fourth order",
     "heun": "Heun, second order",
     "euler": "Euler (DDIM)",
     "ancestral": "Ancestral (DDPM)",
+    "consistency": "Consistency (for students)",
 }
 
 

@@ -1,0 +1,86 @@
+"""How long a person waits for the page: from the start of the server to the first page, then to ten digits drawn and
+judged, and to the samples of a clicked cell; in headless Chromium."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+from diffusion_core.data import ROOT
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LIMIT = 60_000  # milliseconds
+READY = ".tabitem:visible :is(.card, .cell):visible"
+
+
+def measure(machine: dict) -> list[dict]:
+    """What was waited for, and for how many seconds."""
+    from playwright.sync_api import sync_playwright
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rows, clock = [], Clock()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        rows.append(clock.row("server answers, from its start"))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+            page = browser.new_page()
+            page.set_default_timeout(LIMIT)
+            clock.start()
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.wait_for_selector(READY)
+            rows.append(clock.row("first page, with its digits"))
+            for what in ("ten digits, first request", "ten digits"):
+                page.get_by_role("button", name="Randomise").click()
+                clock.start()
+                page.locator("#go").click()
+                page.locator("#stage .scrub").wait_for()
+                rows.append(clock.row(f"{what}, drawn"))
+                page.wait_for_function("document.querySelector('#stage .summary')?.innerText.includes('reads')")
+                page.locator("#stage .verdict.waiting").first.wait_for(state="detached")
+                rows.append(clock.row(f"{what}, judged too"))
+            page.get_by_role("tab", name="Confusion").click()
+            page.wait_for_selector(READY)
+            clock.start()
+            page.locator('.matrix .cell[data-r="8"][data-c="8"]').click()
+            page.locator("#cell-samples .sample").first.wait_for()
+            rows.append(clock.row("samples of a clicked cell"))
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
+    return rows
+
+
+class Clock:
+    """Seconds since `start`."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.since = time.perf_counter()
+
+    def row(self, what: str) -> dict:
+        row = {"what": what, "seconds": time.perf_counter() - self.since}
+        print(row, flush=True)
+        return row
+
+
+def wait_for(address: str) -> None:
+    """Until the server answers; `TimeoutError` after LIMIT."""
+    end = time.monotonic() + LIMIT / 1000
+    while time.monotonic() < end:
+        try:
+            with urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"no page at {address}")
