@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 HOST ?= 127.0.0.1
 PORT ?= 7860
 
-.PHONY: setup demo test lint train reproduce
+.PHONY: setup demo test lint train bench reproduce
 
 setup: .venv/ready
 
@@ -30,6 +30,11 @@ MINUTES ?= 10
 train: setup
 	$(RUN) -m app train --preset mnist --minutes $(MINUTES) --out checkpoints/$(NAME)
 
-# Everything that is shipped, from the data alone, into out/: about two hours on two cores.
+# Time everything beside other projects, in one run on an idle machine: about half an hour.
+bench: setup
+	$(RUN) -m pip install --quiet -r requirements-bench.txt
+	$(RUN) -m benchmarks
+
+# Everything that is shipped, from the data alone, into out/: about three hours on two cores, resumable.
 reproduce: setup
 	RUN=$(RUN) sh benchmarks/reproduce.sh out

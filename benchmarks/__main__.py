@@ -44,6 +44,12 @@ def quality(described: dict) -> list[dict]:
     return measure(described)
 
 
+def cas(described: dict) -> list[dict]:
+    from benchmarks.cas import measure
+
+    return measure(described)
+
+
 def scoring(described: dict) -> dict:
     from benchmarks.scoring import measure
 
@@ -56,7 +62,10 @@ def app(described: dict) -> list[dict]:
     return measure(described)
 
 
-PARTS = {"sampling": sampling, "peers": peers, "quality": quality, "app": app, "scoring": scoring, "training": training}
+PARTS = {
+    "sampling": sampling, "peers": peers, "quality": quality, "app": app, "scoring": scoring, "training": training,
+    "cas": cas,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -41,16 +41,20 @@ def measure(machine: dict) -> list[dict]:
 
 def row(name: str, steps: int | None, calls: float | None, found: dict, real: dict) -> dict:
     """The figures of one set of images beside those of the real ones."""
-    accuracy = wilson(round(found["accuracy"] * found["n"]), found["n"])
     return {
         "checkpoint": name,
         "steps": steps,
         "network_calls": calls,
         "n": found["n"],
-        "accuracy": found["accuracy"],
-        "accuracy_interval": [accuracy.low, accuracy.high],
+        **accuracy_columns(round(found["accuracy"] * found["n"]), found["n"]),
         "fd": found["fd"],
         "fd_over_floor": found["fd"] / real["fd"],
         "recall": found["recall"],
         "coverage_over_real": found["coverage"] / real["coverage"],
     }
+
+
+def accuracy_columns(right: int, n: int) -> dict:
+    """The share with its 95 % interval (Wilson)."""
+    share = wilson(right, n)
+    return {"accuracy": share.value, "accuracy_interval": [share.low, share.high]}

@@ -1,6 +1,6 @@
 """Which recipe makes the most of a few minutes of training: network, norm, optimizer, batch.
 
-    python -m benchmarks.recipe --minutes 2.5 --out docs/recipe.csv [--only NAME,NAME]
+    python -m benchmarks.recipe --out docs/recipe.csv [--only "NAME;NAME"]
 
 Every variant trains from nothing for the same time on an otherwise idle machine. Then its averaged weights are
 measured: the training loss with fixed draws, and digits drawn with and without guidance by the `selector` judge,
@@ -25,25 +25,19 @@ from diffusion_core.noise import plan
 from diffusion_core.pixels import to_model
 from diffusion_core.train import Trainer
 
-U, WIDE = NetworkConfig(), NetworkConfig(patch=4, channels=(128,))
-LEAN = replace(U, norm="none", up_conv="low")
-ADAM, MUON = TrainConfig(), TrainConfig(optimizer="muon")
-SMALL = replace(MUON, batch=128)
+U, LEAN = NetworkConfig(), NetworkConfig(channels=(64, 96), norm="none", up_conv="low")
+PLAIN = replace(U, norm="none")
+ADAM, MUON, SMALL = (TrainConfig(optimizer=o, batch=n) for o, n in (("adam", 256), ("muon", 256), ("muon", 128)))
 VARIANTS = {
     "14x14 64/128, group norm, Adam": (U, ADAM),
     "14x14 64/128, rms norm, Adam": (replace(U, norm="rms"), ADAM),
     "14x14 64/128, rms norm, Muon": (replace(U, norm="rms"), MUON),
-    "14x14 64/128, no norm, Muon": (replace(U, norm="none"), MUON),
-    "7x7 128, no norm, Muon": (replace(WIDE, norm="none"), MUON),
-    "7x7 128, two blocks, no norm, Muon": (replace(WIDE, norm="none", blocks=2), MUON),
-    "7x7 192, no norm, Muon": (replace(WIDE, norm="none", channels=(192,)), MUON),
-    "14x14 64/128, no norm, Muon, batch 128": (replace(U, norm="none"), SMALL),
-    "14x14 64/128, no norm, Muon at 0.04": (replace(U, norm="none"), replace(MUON, muon_lr=0.04)),
-    "14x14 64/96, low up, no norm, Muon at 0.01, batch 128": (
-        replace(LEAN, channels=(64, 96)),
-        replace(SMALL, muon_lr=0.01),
-    ),
-    "14x14 64/96, low up, no norm, Muon, batch 128": (replace(LEAN, channels=(64, 96)), SMALL),
+    "14x14 64/128, no norm, Muon": (PLAIN, MUON),
+    "7x7 128, two blocks, no norm, Muon": (replace(PLAIN, patch=4, channels=(128,), blocks=2), MUON),
+    "14x14 64/128, no norm, Muon, batch 128": (PLAIN, SMALL),
+    "14x14 64/128, no norm, Muon at 0.04": (PLAIN, replace(MUON, muon_lr=0.04)),
+    "14x14 64/96, low up, no norm, Muon, batch 128": (LEAN, SMALL),
+    "14x14 64/96, low up, no norm, Muon at 0.01, batch 128": (LEAN, replace(SMALL, muon_lr=0.01)),
 }
 SETTINGS = {"plain": SampleConfig(guidance=1.0), "guided": SampleConfig(guidance=1.35)}
 SEED = 5_000_000
@@ -53,7 +47,7 @@ LOSS_IMAGES = 4096
 def main() -> None:
     """Print a row a variant, and write them all as CSV."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=2.5)
+    parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--per-class", type=int, default=100)
     parser.add_argument("--only", help="names of variants, separated by ';' (default: all)")
     parser.add_argument("--out", type=Path, required=True)

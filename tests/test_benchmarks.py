@@ -4,13 +4,17 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks import machine, tables
+from benchmarks import levels, machine, tables
 from benchmarks.peer_networks import TeaPearceSized
+from diffusion_core.config import SampleConfig
 from diffusion_core.data import ROOT
+from diffusion_core.schedules import interpolated, karras
 
 
 def test_the_network_of_teapearces_size_has_its_size():
@@ -60,3 +64,33 @@ def test_the_readmes_speeds_are_those_of_the_results():
     times = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) times as fast", text)]
     assert said and set(said) <= rates
     assert times and set(times) <= ratios
+
+
+def test_found_levels_come_nearer_to_the_exact_solution(monkeypatch):
+    """Two classes of Gaussian data at five steps: what is found beats Karras's levels on noise it has not seen."""
+    monkeypatch.setattr(levels, "IMAGES", 40)
+    monkeypatch.setattr(levels, "BATCH", 20)
+    monkeypatch.setattr(levels, "RATE", 0.1)
+
+    class Mixture:
+        """E[x0 | x] for pixels that are -1 or 1 with equal chance: tanh(x / sigma^2), which no solver gets exactly."""
+
+        null_label = 10
+
+        def __call__(self, x, sigma, labels):
+            return torch.tanh(x / sigma.to(x.dtype) ** 2)
+
+    network = SimpleNamespace(classes=10)
+    model = SimpleNamespace(
+        denoiser=Mixture(), meta=SimpleNamespace(network=network), spec=SimpleNamespace(shape=(1, 4, 4))
+    )
+    sample = SampleConfig(steps=5, guidance=1.0)
+    found = levels.optimise(model, sample)
+    assert len(found) == 5 and found[0] == 40 and all(a > b > 0 for a, b in pairwise(found))
+    noise, labels = torch.randn(200, 1, 4, 4, generator=torch.Generator().manual_seed(1)), torch.zeros(200).long()
+    fine = levels.run(model, "heun", noise, labels, karras(40, 0.02, 40), sample)
+    apart = [
+        float((levels.run(model, "dpmpp2m", noise, labels, grid, sample) - fine).square().mean())
+        for grid in (karras(5, 0.02, 40), interpolated(tuple(found), 5))
+    ]
+    assert apart[1] < 0.7 * apart[0]

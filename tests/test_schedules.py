@@ -29,8 +29,8 @@ def test_found_levels_are_used_as_they_are_and_interpolated_in_their_logarithm()
     levels = (16.0, 4.0, 1.0)
     assert interpolated(levels, 3).tolist() == [16, 4, 1, 0]
     assert interpolated(levels, 5).tolist() == pytest.approx([16, 8, 4, 2, 1, 0])
-    assert interpolated(levels, 2).tolist() == [16, 1, 0]
-    assert interpolated(levels, 1).tolist() == [16, 0]
-    assert interpolated((9.0,), 1).tolist() == [9, 0]
+    assert interpolated(levels, 2).tolist() == pytest.approx([16, 1, 0])
+    assert interpolated(levels, 1).tolist() == pytest.approx([16, 0])
+    assert interpolated((9.0,), 1).tolist() == pytest.approx([9, 0])
     assert noise_levels(SampleConfig(levels=levels, steps=3)).tolist() == [16, 4, 1, 0]
     assert noise_levels(SampleConfig(steps=4)).tolist() == karras(4, 0.02, 40.0).tolist()

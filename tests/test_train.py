@@ -167,8 +167,8 @@ def test_a_loss_that_is_not_finite_changes_nothing_and_ends_the_run():
     poison = iter([True, True, False])
 
     def poisoned():
-        x0, draws = healthy()
-        return (x0 * float("nan"), draws) if next(poison) else (x0, draws)
+        x0, labels, generator = healthy()
+        return (x0 * float("nan") if next(poison) else x0), labels, generator
 
     trainer._batch = poisoned
     assert [trainer.train_step().applied for _ in range(2)] == [False, False]
@@ -176,7 +176,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_and_ends_the_run():
     assert all(torch.equal(average[k], v) for k, v in trainer.average.state_dict().items())
     assert trainer.bad_in_a_row == 2
     assert trainer.train_step().applied and trainer.bad_in_a_row == 0
-    trainer._batch = lambda: (healthy()[0] * float("nan"), healthy()[1])
+    poison = iter([True] * MAX_BAD_STEPS)
     with pytest.raises(UserError, match="diverged"):
         for _ in trainer.steps():
             pass
@@ -200,7 +200,7 @@ def test_every_step_and_every_seed_draws_its_own_noise():
     for trainer in trainers:
         for step in (0, 1, 2**20):
             trainer.step = step
-            noises.append(trainer._batch()[1].noise)
+            noises.append(torch.randn(8, generator=trainer._batch()[2]))
     for i, one in enumerate(noises):
         assert not any(torch.equal(one, other) for other in noises[:i])
 
