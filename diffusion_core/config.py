@@ -59,11 +59,10 @@ class DistillConfig:
 
     guidance: float  # of the teacher, built into the student
     interval: tuple[float, float]
-    levels: tuple[float, ...]  # noise levels the student is used at, falling
-    sigma_min: float = 0.02
-    gap: float = 6.0  # a step on the teacher's path goes from sigma to sigma (1 - 1/gap)
+    path: tuple[float, ...]  # noise levels of the teacher's path, falling
+    levels: tuple[float, ...]  # those of them that the student is used at
     polish_after: int = 100_000  # images; then the critic joins in
-    critic_weight: float = 0.1
+    critic_weight: float = 0.2
     critic_lr: float = 3e-4
     critic_noise: tuple[float, float] = (-1.0, 1.0)  # ln of the noise level it looks at: mean and deviation
 

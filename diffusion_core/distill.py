@@ -1,9 +1,9 @@
 """A student that draws in one to four network calls, from a teacher that needs ten.
 
-It starts as its teacher. First consistency: its guess from a point x_t on the teacher's guided path is to be its own
-guess from the next point x_r (Song et al. 2023; continuous noise levels and the student as its own target as in Geng
-et al. 2024, ECT; the guided path as in Luo et al. 2023, LCM). Then a critic joins in: it sees the images that the
-student makes at the very noise levels it will be used at, beside real ones.
+It starts as its teacher. First consistency distillation (Song et al. 2023, algorithm 2): its guess from a point x_t on
+the teacher's guided path is to be its own guess from the next point x_r, one step of Heun's method nearer to the image.
+Then a critic joins in: it sees the images that the student makes at the very noise levels it will be used at, beside
+real ones. From then on half of a batch goes to either.
 """
 
 import torch
@@ -31,6 +31,7 @@ class Distiller(Trainer):
         self.teacher, self.teacher_sha256, self.distill = teacher.denoiser, teacher.meta.sha256, distill
         for student in (self.denoiser, self.average):
             student.load_state_dict(teacher.denoiser.state_dict())
+        self.path = torch.tensor((*distill.path, 0.0), device=device)
         self.critic = Critic(teacher.denoiser).to(device, memory_format=torch.channels_last).train()
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), distill.critic_lr, CRITIC_BETAS, fused=True)
         self.parts["critic"] = self.critic
@@ -58,39 +59,48 @@ class Distiller(Trainer):
         return result
 
     def losses(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Consistency for every example of the batch, and what the critic thinks of what the student makes."""
+        """Of the whole batch consistency; later that of its first half, and the critic's opinion of the second."""
         dropped = torch.rand(len(labels), generator=generator) < self.config.label_dropout
-        sigma = self._sigmas(len(labels), generator)
+        at = self._places(len(labels), generator)
         noise = torch.randn(x0.shape, generator=generator)
-        x0, labels, sigma, noise, dropped = (v.to(self.device) for v in (x0, labels, sigma, noise, dropped))
-        told = torch.where(dropped, self.denoiser.null_label, labels)
-        losses = self.consistency(x0 + sigma.view(-1, 1, 1, 1) * noise, sigma, told)
-        if self.polishing:
-            losses = losses + self.distill.critic_weight * self._adversarial(x0, labels, generator)
-        return losses, sigma
+        x0, labels, at, noise, dropped = (v.to(self.device) for v in (x0, labels, at, noise, dropped))
+        told, sigma = torch.where(dropped, self.denoiser.null_label, labels), self.path[at]
+        x = x0 + sigma.view(-1, 1, 1, 1) * noise
+        if not self.polishing:
+            return self.consistency(x, at, told), sigma
+        half = len(x0) // 2
+        adversarial, used = self._adversarial(x0[half:], labels[half:], generator)
+        losses = self.consistency(x[:half], at[:half], told[:half])
+        return torch.cat([losses, self.distill.critic_weight * adversarial]), torch.cat([sigma[:half], used])
 
-    def consistency(self, x: Tensor, sigma: Tensor, labels: Tensor) -> Tensor:
+    def consistency(self, x: Tensor, at: Tensor, labels: Tensor) -> Tensor:
         """[N]: how far the student's guess at x is from its guess one step further on the teacher's path.
 
-        ||D(x, t) - D(x_r, r)|| / c_out(t), not squared: one blurred compromise is not better than a sharp digit.
+        x is at noise level path[at]. ||D(x, t) - D(x_r, r)|| / c_out(t), not squared: one blurred compromise is not
+        better than a sharp digit.
         """
-        s = sigma.view(-1, 1, 1, 1)
+        sigma, nearer = self.path[at], self.path[at + 1]
+        s, r, last = (v.view(-1, 1, 1, 1) for v in (sigma, nearer, nearer == 0))
+        above = torch.where(nearer == 0, sigma, nearer)  # no network is asked at noise level 0
         with torch.no_grad():
-            estimate = guided(self.teacher, labels, self.distill.guidance, self.distill.interval)(x, sigma)
-            nearer = sigma * (1 - 1 / self.distill.gap)
-            target = self.denoiser(x + (x - estimate) / -self.distill.gap, nearer, labels)
+            teacher = guided(self.teacher, labels, self.distill.guidance, self.distill.interval)
+            slope = (x - teacher(x, sigma)) / s
+            there = x + (r - s) * slope
+            second = (there - teacher(there, above)) / above.view(-1, 1, 1, 1)
+            there = torch.where(last, there, x + (r - s) * (slope + second) / 2)
+            target = torch.where(last, there, self.denoiser(there, above, labels))
         apart = (self.denoiser(x, sigma, labels) - target) / c_out(s)
         return (apart.square().mean(dim=(1, 2, 3)) + HUBER**2).sqrt() - HUBER
 
-    def _sigmas(self, n: int, generator: torch.Generator) -> Tensor:
-        """Noise levels [n]: half of them even in ln sigma, half exactly those that the student is used at."""
-        low, high = self.distill.sigma_min, self.distill.levels[0]
-        spread = low * (high / low) ** torch.rand(n, generator=generator)
-        used = torch.tensor(self.distill.levels)[torch.randint(len(self.distill.levels), (n,), generator=generator)]
-        return torch.where(torch.rand(n, generator=generator) < 0.5, spread, used)
+    def _places(self, n: int, generator: torch.Generator) -> Tensor:
+        """Places on the path [n]: half of them anywhere, half exactly those that the student is used at."""
+        used = torch.tensor([self.distill.path.index(level) for level in self.distill.levels])
+        used = used[torch.randint(len(used), (n,), generator=generator)]
+        anywhere = torch.randint(len(self.distill.path), (n,), generator=generator)
+        return torch.where(torch.rand(n, generator=generator) < 0.5, anywhere, used)
 
-    def _adversarial(self, real: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """[N]: half of the images are made in one call from pure noise, half by a second one from those of a first."""
+    def _adversarial(self, real: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """[N] each, loss and noise level: half of the images are made in one call from pure noise, half by a second one from those of a first."""
         noise = [torch.randn(real.shape, generator=generator).to(real.device) for _ in range(5)]
         first, rest = self.distill.levels[0], torch.tensor(self.distill.levels[1:])
         at = rest[torch.randint(len(rest), (len(real),), generator=generator)].to(real.device)
@@ -104,4 +114,4 @@ class Distiller(Trainer):
         tau = (mean + std * torch.randn(len(real), generator=generator)).exp().to(real.device)
         t = tau.view(-1, 1, 1, 1)
         self.made = (real + t * noise[3], made.detach() + t * noise[2], tau, labels, noise[4])
-        return generator_loss(self.critic, made + t * noise[2], tau, labels)
+        return generator_loss(self.critic, made + t * noise[2], tau, labels), sigma

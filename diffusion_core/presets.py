@@ -6,6 +6,7 @@ from typing import NamedTuple
 from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import DistillConfig, NetworkConfig, SampleConfig, TrainConfig
 from diffusion_core.errors import UserError
+from diffusion_core.schedules import noise_levels
 
 
 class Preset(NamedTuple):
@@ -22,8 +23,8 @@ PRESETS = {
     "mnist": Preset(LEAN, MUON, SampleConfig(guidance=1.35)),
     "mnist-fast": Preset(LEAN, replace(MUON, decay_images=25_000), SampleConfig(guidance=1.35)),
 }
-STUDENT_TRAIN = TrainConfig(batch=128, lr=3e-4, decay_images=50_000)
-STUDENT_SAMPLE = SampleConfig("consistency", steps=2, guidance=1.0, levels=(40.0, 0.8))
+STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
+STUDENT_PLACES = (0, 5, 6)  # of a path of ten: pure noise, 1.6 and 0.7
 
 
 def preset(name: str) -> Preset:
@@ -37,5 +38,8 @@ def student(teacher: CheckpointMeta) -> Preset:
     """The student of a teacher: its network, and its recommended guidance built in. `UserError` if it is one itself."""
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
-    distill = DistillConfig(teacher.sample.guidance, teacher.sample.interval, STUDENT_SAMPLE.levels)
-    return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), STUDENT_SAMPLE, distill)
+    path = tuple(noise_levels(teacher.sample)[:-1].tolist())
+    levels = tuple(path[round(place * (len(path) - 1) / 9)] for place in STUDENT_PLACES)
+    distill = DistillConfig(teacher.sample.guidance, teacher.sample.interval, path, levels)
+    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=levels)
+    return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)

@@ -9,6 +9,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import DistillConfig, TrainConfig
 from diffusion_core.critic import Critic, critic_loss, generator_loss
 from diffusion_core.data import load
+from diffusion_core.denoiser import c_out
 from diffusion_core.distill import Distiller
 from diffusion_core.errors import UserError
 from diffusion_core.fit import fit
@@ -18,7 +19,8 @@ from tests.oracle import Gaussian, standard_normal
 
 BATCH = 16
 TRAIN = TrainConfig(batch=BATCH, warmup_images=64)
-DISTILL = DistillConfig(1.5, (0.3, 5.0), (40.0, 0.8), polish_after=3 * BATCH)
+PATH = (40.0, 10.0, 3.0, 0.75, 0.2, 0.05)
+DISTILL = DistillConfig(1.5, (0.3, 5.0), PATH, (40.0, 0.75), polish_after=3 * BATCH)
 
 
 @pytest.fixture
@@ -43,25 +45,28 @@ def test_the_exact_consistency_function_has_no_loss_along_an_exact_path(distille
     data = Gaussian(mu=0.3, s=0.5)
     distiller.teacher = Told(data.denoise)
     distiller.denoiser = Told(lambda x, s: data.mu + (x - data.mu) * data.s / (data.s**2 + s**2) ** 0.5)
-    x, sigma = 3 * standard_normal(8, 1, 4, 4), torch.logspace(-1, 1, 8, dtype=torch.float64)
-    labels = torch.arange(8)
+    x, labels = 3 * standard_normal(7, 1, 4, 4), torch.arange(7)
     losses = []
-    for gap in (4.0, 40.0, 400.0):
-        distiller.distill = replace(DISTILL, gap=gap)
-        losses.append(distiller.consistency(x, sigma, labels).max())
-    assert losses[2] < losses[1] < losses[0] and losses[2] < 1e-4
+    for per_level in (1, 4, 16):
+        distiller.path = torch.cat([torch.logspace(1, -1, 7 * per_level, dtype=torch.float64), torch.zeros(1)])
+        losses.append(distiller.consistency(x, torch.arange(7), labels).max())
+    assert losses[2] < losses[1] / 4 < losses[0] / 16 and losses[2] < 1e-3
     distiller.denoiser = Told(data.denoise)  # the teacher's estimate is no consistency function
-    assert distiller.consistency(x, sigma, labels).max() > 100 * losses[2]
+    assert distiller.consistency(x, torch.arange(7), labels).max() > 10 * losses[2]
 
 
-def test_noise_levels_are_spread_or_those_in_use(distiller):
-    sigma = distiller._sigmas(4000, torch.Generator().manual_seed(0))
-    used = (sigma[:, None] == torch.tensor(DISTILL.levels)).any(1)
-    assert float(used.float().mean()) == pytest.approx(0.5, abs=0.03)
-    spread = sigma[~used].log()
-    low, high = torch.tensor([DISTILL.sigma_min, DISTILL.levels[0]]).log()
-    assert low <= spread.min() and spread.max() <= high
-    assert float(spread.mean()) == pytest.approx(float(low + high) / 2, abs=0.15)
+def test_the_last_place_of_the_path_is_the_teachers_own_estimate(distiller):
+    """From path[-1] Heun's step to 0 is of first order: the target is the guided teacher's estimate of the image."""
+    distiller.teacher, distiller.denoiser = Told(lambda x, s: 0 * x + 0.25), Told(lambda x, s: 0 * x)
+    x, last = standard_normal(2, 1, 4, 4), torch.full((2,), len(PATH) - 1)
+    loss = distiller.consistency(x, last, torch.tensor([1, 2]))
+    assert loss.tolist() == pytest.approx([0.25 / float(c_out(torch.tensor(PATH[-1])))] * 2, rel=2e-3)
+
+
+def test_half_of_the_places_are_those_in_use(distiller):
+    counts = torch.bincount(distiller._places(6000, torch.Generator().manual_seed(0)), minlength=len(PATH)) / 6000
+    used = torch.tensor([level in DISTILL.levels for level in PATH])
+    torch.testing.assert_close(counts, torch.where(used, 0.25 + 0.5 / 6, 0.5 / 6), atol=0.02, rtol=0)
 
 
 def test_the_critic_learns_to_tell_and_the_generator_loss_falls_where_it_is_fooled(tiny):
