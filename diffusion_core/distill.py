@@ -100,14 +100,14 @@ class Distiller(Trainer):
         return torch.where(torch.rand(n, generator=generator) < 0.5, anywhere, used)
 
     def _adversarial(self, real: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """[N] each, loss and noise level: half of the images are made in one call from pure noise, half by a second one from those of a first."""
+        """[N] each, loss and noise level. Half of the images are made in one call, half by a second after a first."""
         noise = [torch.randn(real.shape, generator=generator).to(real.device) for _ in range(5)]
         first, rest = self.distill.levels[0], torch.tensor(self.distill.levels[1:])
         at = rest[torch.randint(len(rest), (len(real),), generator=generator)].to(real.device)
         start = torch.arange(len(real), device=real.device) % 2 == 0  # these are made in one call
         x, sigma = first * noise[0], torch.where(start, first, at)
         with torch.no_grad():
-            guess = self.denoiser(x[~start], sigma[start], labels[~start])
+            guess = self.denoiser(x[~start], torch.tensor(first), labels[~start])
         x[~start] = guess + at[~start].view(-1, 1, 1, 1) * noise[1][~start]
         made = self.denoiser(x, sigma, labels)
         mean, std = self.distill.critic_noise
