@@ -21,11 +21,18 @@ def train(arguments: Namespace) -> dict:
     from diffusion_core.fit import fit
     from diffusion_core.presets import preset
 
-    out = arguments.out or CHECKPOINTS / arguments.preset
-    run = fit(out, preset(arguments.preset), arguments.minutes, arguments.images, arguments.resume)
+    out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume)
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
     return result
+
+
+def ending(arguments: Namespace, preset) -> tuple[float | None, int | None]:
+    """Minutes or images at which a run ends: what was asked for, else the preset's minutes."""
+    if arguments.minutes is None and arguments.images is None:
+        return preset.minutes, None
+    return arguments.minutes, arguments.images
 
 
 def distill(arguments: Namespace) -> dict:
@@ -34,7 +41,8 @@ def distill(arguments: Namespace) -> dict:
 
     teacher = checkpoints.load(checkpoint_folder(arguments.teacher))
     out = arguments.out or CHECKPOINTS / f"{teacher.name}-turbo"
-    run = fit(out, student(teacher.meta), arguments.minutes, arguments.images, arguments.resume, teacher)
+    chosen = student(teacher.meta)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, teacher)
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"A student of '{teacher.name}', {run.seconds / 60:.1f} minutes: {out}")
     return result

@@ -123,7 +123,6 @@ BAD = {
     "unknown source": (("score", "nope.npz"), "nope.npz"),
     "options on real": (("score", "real", "--steps", "3"), "checkpoints only"),
     "unknown clip": (("score", "real", "--clip", "ViT-Z/none"), "ViT-Z"),
-    "no end": (("train",), "--minutes"),
     "minutes 0": (("train", "--minutes", "0", "--out", "OUT"), "more than 0"),
     "minutes NaN": (("train", "--minutes", "nan", "--out", "OUT"), "more than 0"),
     "unknown preset": (("train", "--preset", "nope", "--minutes", "1"), "no preset 'nope'"),

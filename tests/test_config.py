@@ -1,4 +1,5 @@
 import json
+from dataclasses import is_dataclass
 
 import pytest
 
@@ -9,7 +10,7 @@ from diffusion_core.presets import PRESETS, preset
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_json(name):
-    for config in filter(None, preset(name)):
+    for config in filter(is_dataclass, preset(name)):
         assert from_dict(type(config), json.loads(json.dumps(to_dict(config)))) == config
 
 
