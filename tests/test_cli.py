@@ -11,6 +11,7 @@ import pytest
 
 from app.cli import main
 from diffusion_core.data import ROOT
+from diffusion_core.presets import PRESETS
 from tests.conftest import save_tiny
 from tests.made_reports import made_report
 
@@ -61,6 +62,25 @@ def test_train_twice_then_info(capsys, tmp_path):
     code, text, _ = run(capsys, "info", out, "--json")
     assert code == 0 and json.loads(text)["images_seen"] == 512
     assert run(capsys, "info", out)[1].startswith("dataset")
+
+
+def test_a_student_is_made_drawn_from_and_has_none_of_its_own(capsys, tmp_path, tiny_folder):
+    out = tmp_path / "student"
+    code, text, err = run(capsys, "distill", tiny_folder, "--images", 128, "--out", out, "--json")
+    assert code == 0 and json.loads(text.splitlines()[-1])["images"] == 128, err
+    code, text, _ = run(capsys, "sample", out, "--per-class", 1, "--out", tmp_path / "x.npz", "--json")
+    sample = json.loads(text.splitlines()[-1])["sample"]
+    assert code == 0 and (sample["sampler"], sample["steps"], sample["guidance"]) == ("consistency", 2, 1)
+    code, _, err = run(capsys, "distill", out, "--images", 128, "--out", tmp_path / "again")
+    assert code == 2 and "is a student itself" in err and err.count("\n") == 1
+    code, _, err = run(capsys, "distill", "nope", "--images", 128)
+    assert code == 2 and "no checkpoint 'nope'" in err
+
+
+def test_a_run_without_an_end_takes_the_presets(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "mnist", PRESETS["mnist"]._replace(minutes=0.001))
+    code, text, _ = run(capsys, "train", "--out", tmp_path / "run", "--json")
+    assert code == 0 and json.loads(text.splitlines()[-1])["images"] == PRESETS["mnist"].train.batch
 
 
 def test_score_compare_and_info_of_reports(capsys, tmp_path, tiny_folder):
