@@ -60,6 +60,10 @@ class Checkpoint:
         return self.path.name
 
     @property
+    def device(self) -> torch.device:
+        return next(self.denoiser.parameters()).device
+
+    @property
     def spec(self):
         return spec(self.meta.dataset)
 

@@ -18,6 +18,7 @@ from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.guidance import guided
 from diffusion_core.noise import MAX_SEED, Noise
+from diffusion_core.parallel import side_by_side
 from diffusion_core.pixels import to_model, to_uint8
 from diffusion_core.samplers import SAMPLERS, Step
 from diffusion_core.schedules import noise_levels
@@ -25,6 +26,7 @@ from diffusion_core.schedules import noise_levels
 ROWS = 32  # of the batch of a network call; fits the cache of a small CPU (`python -m benchmarks sampling`)
 Progress = Callable[[int, int], None]  # (images done, images in all)
 Aside = Callable[[Tensor], None]  # estimates without labels, [block, C, H, W]
+Estimates = tuple[Tensor, Tensor]  # of x0 at one noise level, with and without the labels, uint8 [n, C, H, W]
 # (step i, rows, estimates of x0 made there, the same by the denoiser that is told no label), both uint8 [n, C, H, W]
 Watch = Callable[[int, slice, Tensor, Tensor], None]
 
@@ -42,7 +44,6 @@ class Frame(NamedTuple):
     denoised: Tensor
 
 
-@torch.no_grad()
 def generate(
     checkpoint: Checkpoint,
     labels: Tensor,
@@ -58,20 +59,34 @@ def generate(
     depend on it.
     """
     _check(checkpoint, labels, seeds, config)
-    done: list[Tensor] = []
-    size = block_size(config)
-    blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
-    for start in range(0, len(labels), size):
-        block = slice(start, min(start + size, len(labels)))
-        for step in _steps(checkpoint, labels[block], seeds[block], config, blind.append if watch else None):
-            if watch and step.i < config.steps:
-                seen = (step.denoised, blind[-1][: len(step.x)])
-                watch(step.i, block, *(to_uint8(x.cpu(), checkpoint.spec) for x in seen))
-                blind.clear()
-        done.append(to_uint8(step.x.cpu(), checkpoint.spec))
+    size, done = block_size(config), []
+    blocks = [slice(start, min(start + size, len(labels))) for start in range(0, len(labels), size)]
+
+    def draw(block: slice) -> tuple[Tensor, list[Estimates]]:
+        return _draw(checkpoint, labels[block], seeds[block], config, watch is not None)
+
+    for block, (images, seen) in zip(blocks, side_by_side(draw, blocks, checkpoint.device), strict=True):
+        for i, estimates in enumerate(seen):
+            watch(i, block, *estimates)
+        done.append(images)
         if progress:
             progress(block.stop, len(labels))
     return torch.cat(done)
+
+
+@torch.no_grad()
+def _draw(
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, watched: bool
+) -> tuple[Tensor, list[Estimates]]:
+    """The finished images of one block, and if `watched` the estimates of every noise level."""
+    blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
+    seen: list[Estimates] = []
+    for step in _steps(checkpoint, labels, seeds, config, blind.append if watched else None):
+        if watched and step.i < config.steps:
+            pair = (step.denoised, blind[-1][: len(step.x)])
+            seen.append(tuple(to_uint8(x.cpu(), checkpoint.spec) for x in pair))
+            blind.clear()
+    return to_uint8(step.x.cpu(), checkpoint.spec), seen
 
 
 @torch.no_grad()
@@ -99,7 +114,7 @@ def block_size(config: SampleConfig) -> int:
 def _steps(
     checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, aside: Aside | None = None
 ) -> Iterator[Step]:
-    device = next(checkpoint.denoiser.parameters()).device
+    device = checkpoint.device
     noise, shape = Noise(seeds), checkpoint.spec.shape
     sigmas = noise_levels(config)
     labels, size = labels.to(device), block_size(config)
