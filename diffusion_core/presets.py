@@ -28,6 +28,7 @@ PRESETS = {
 }
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 PATH_STEPS = 10  # of the teacher's path
+STUDENT_GUIDANCE = 1.75  # times what the teacher's exceeds 1: a student loses some of its faithfulness (LOG.md)
 STUDENT_PLACES = (0, 5, 6)  # on it: pure noise, 1.6 and 0.7
 
 
@@ -39,12 +40,13 @@ def preset(name: str) -> Preset:
 
 
 def student(teacher: CheckpointMeta) -> Preset:
-    """The student of a teacher: its network, and its recommended guidance built in. `UserError` if it is one itself."""
+    """The student of a teacher: its network, and guidance built in. `UserError` if it is one itself."""
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
     drawn = teacher.sample
     path = tuple(karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist())
+    guidance = 1 + STUDENT_GUIDANCE * (drawn.guidance - 1)
     levels = tuple(path[place] for place in STUDENT_PLACES)
-    distill = DistillConfig(teacher.sample.guidance, teacher.sample.interval, path, levels)
+    distill = DistillConfig(guidance, drawn.interval, path, levels)
     sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=levels)
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)

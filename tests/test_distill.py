@@ -111,9 +111,10 @@ def test_a_student_is_resumed_bit_for_bit_and_names_its_teacher(tmp_path):
     assert other.sha256 != teacher.meta.sha256
 
 
-def test_the_students_guidance_is_what_its_teacher_recommends(tmp_path):
+def test_the_students_path_is_guided_more_strongly_than_its_teacher_recommends(tmp_path):
     meta = save_tiny(tmp_path / "tiny")
     meta = replace(meta, sample=replace(meta.sample, guidance=1.7, interval=(0.2, 9.0)))
     preset = student(meta)
-    assert preset.distill.guidance == 1.7 and preset.distill.interval == (0.2, 9.0)
+    assert preset.distill.guidance == pytest.approx(1 + 1.75 * 0.7) and preset.distill.interval == (0.2, 9.0)
+    assert preset.sample.guidance == 1 and set(preset.distill.levels) <= set(preset.distill.path)
     assert preset.network == meta.network
