@@ -26,11 +26,12 @@ for judge in classifier second selector clip; do
     part "judge-$judge" $RUN -m eval.train_judges "$judge" --out "$OUT/judges"
 done
 
-# mnist-early is the beginning of mnist: the same run, stopped once and copied.
+# mnist-early and mnist-fast are the beginning of mnist: one run, stopped twice and copied.
 part train-mnist-early $RUN -m app train --preset mnist --images "$(seen mnist-early)" --out "$OUT/mnist-early"
-[ -d "$OUT/mnist" ] || cp -r "$OUT/mnist-early" "$OUT/mnist"
+[ -d "$OUT/mnist-fast" ] || cp -r "$OUT/mnist-early" "$OUT/mnist-fast"
+part train-mnist-fast $RUN -m app train --preset mnist --images "$(seen mnist-fast)" --out "$OUT/mnist-fast"
+[ -d "$OUT/mnist" ] || cp -r "$OUT/mnist-fast" "$OUT/mnist"
 part train-mnist $RUN -m app train --preset mnist --images "$(seen mnist)" --out "$OUT/mnist"
-part train-mnist-fast $RUN -m app train --preset mnist-fast --images "$(seen mnist-fast)" --out "$OUT/mnist-fast"
 part distil-mnist-turbo $RUN -m app distill "$OUT/mnist" --images "$(seen mnist-turbo)" --out "$OUT/mnist-turbo"
 
 for name in mnist mnist-turbo mnist-fast mnist-early; do
