@@ -1,4 +1,4 @@
-"""`make reproduce` goes on where it was stopped: the real script, and in Python's place a program that notes its calls."""
+"""`make reproduce` goes on where it was stopped: the real script, and for Python a program that notes its calls."""
 
 import os
 import subprocess
