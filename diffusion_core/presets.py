@@ -30,6 +30,7 @@ STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 PATH_STEPS = 10  # of the teacher's path
 STUDENT_GUIDANCE = 1.75  # times what the teacher's exceeds 1: a student loses some of its faithfulness (LOG.md)
 STUDENT_PLACES = (0, 5, 6)  # on it: pure noise, 1.6 and 0.7
+SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampling.md
 
 
 def preset(name: str) -> Preset:
@@ -48,5 +49,5 @@ def student(teacher: CheckpointMeta) -> Preset:
     guidance = 1 + STUDENT_GUIDANCE * (drawn.guidance - 1)
     levels = tuple(path[place] for place in STUDENT_PLACES)
     distill = DistillConfig(guidance, drawn.interval, path, levels)
-    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=levels)
+    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=(path[0], SECOND_LEVEL))
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)
