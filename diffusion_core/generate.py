@@ -65,7 +65,9 @@ def generate(
     def draw(block: slice) -> tuple[Tensor, list[Estimates]]:
         return _draw(checkpoint, labels[block], seeds[block], config, watch is not None)
 
-    for block, (images, seen) in zip(blocks, side_by_side(draw, blocks, checkpoint.device), strict=True):
+    # Whoever watches computes between the blocks: more threads than cores would wait for each other.
+    drawn = map(draw, blocks) if watch else side_by_side(draw, blocks, checkpoint.device)
+    for block, (images, seen) in zip(blocks, drawn, strict=True):
         for i, estimates in enumerate(seen):
             watch(i, block, *estimates)
         done.append(images)
