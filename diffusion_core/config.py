@@ -1,6 +1,7 @@
 """Frozen configs, and their strict translation to and from JSON dictionaries."""
 
 import dataclasses
+import json
 import math
 import typing
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def _is_finite(value: object) -> bool:
 
 def to_dict(config) -> dict:
     """A dataclass, nested ones included, as plain JSON types."""
-    return dataclasses.asdict(config)
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # tuples become lists
 
 
 def from_dict(cls, data: object, where: str = ""):

@@ -29,9 +29,9 @@ def euler(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None)
     D = x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         x = D + (s_next / s).to(x.dtype) * (x - D)
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
@@ -39,13 +39,13 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) 
     D = x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         slope, h = (x - D) / s.to(x.dtype), (s_next - s).to(x.dtype)
         guess = x + h * slope
         if s_next > 0:
             slope = (slope + (guess - denoise(guess, s_next)) / s_next.to(x.dtype)) / 2
         x = x + h * slope
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 def dpmpp2m(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None) -> Iterator[Step]:
@@ -58,7 +58,7 @@ def dpmpp2m(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = Non
     before, h_before, D = None, None, x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         ratio, h = (s_next / s).to(x.dtype), (s / s_next).log()
         estimate = D
         if before is not None and s_next > 0:
@@ -66,7 +66,7 @@ def dpmpp2m(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = Non
             estimate = (1 + weight) * D - weight * before
         x = ratio * x + (1 - ratio) * estimate
         before, h_before = D, h
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 ADAMS_BASHFORTH = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -9 / 24))
@@ -81,12 +81,12 @@ def ipndm(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None)
     D = x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         slopes = [(x - D) / s.to(x.dtype), *slopes[:3]]
         used = ADAMS_BASHFORTH[len(slopes) - 1 if s_next > 0 else 0]
         slope = sum(weight * d for weight, d in zip(used, slopes))
         x = x + (s_next - s).to(x.dtype) * slope
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
@@ -97,12 +97,12 @@ def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterat
     D = x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         kept = (s_next / s) ** 2
         x = D + kept.to(x.dtype) * (x - D)
         if s_next > 0:
             x = x + (s_next * (1 - kept).sqrt()).to(x.dtype) * draw()
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 def consistency(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
@@ -113,9 +113,9 @@ def consistency(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iter
     D = x
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
-        yield Step(i, float(s), x, D)
+        yield Step(i, float(s.detach()), x, D)
         x = D + s_next.to(x.dtype) * draw() if s_next > 0 else D
-    yield Step(len(sigmas) - 1, float(sigmas[-1]), x, x if sigmas[-1] == 0 else D)
+    yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
 
 
 SAMPLERS = {

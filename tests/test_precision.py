@@ -19,14 +19,14 @@ from tests.conftest import TINY, TINY_PRESET
 MEAN_TOLERANCE = 2.0  # of 255 grey levels, over all pixels of a digit
 SHARE = 0.95  # of the digits that stay within it; the others are those where a stroke went another way
 SAMPLE = """
-import resource, sys
+import sys
 from diffusion_core import checkpoint
 from diffusion_core.generate import generate
 from diffusion_core.noise import plan
 from dataclasses import replace
 model = checkpoint.load(sys.argv[1])
 generate(model, *plan(1000, 0, 10), replace(model.meta.sample, steps=1))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
