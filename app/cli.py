@@ -64,19 +64,13 @@ def build_parser() -> Parser:
 
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
-    end = train.add_mutually_exclusive_group()
-    end.add_argument("--minutes", type=float, help="of training, over all sittings (default: the preset's own)")
-    end.add_argument("--images", type=int, help="stop after this many training examples")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
-    train.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
+    _add_sitting(train)
 
     distill = command("distill", "Make a student that needs one to four network calls; resumes like train.")
     distill.add_argument("teacher", help="name under checkpoints/, or a folder")
-    end = distill.add_mutually_exclusive_group()
-    end.add_argument("--minutes", type=float, help="of training, over all sittings (default: the preset's own)")
-    end.add_argument("--images", type=int, help="stop after this many training examples")
     distill.add_argument("--out", type=Path, help="folder of the student (default: checkpoints/TEACHER-turbo)")
-    distill.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
+    _add_sitting(distill)
 
     sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
@@ -110,6 +104,14 @@ def build_parser() -> Parser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
     return parser
+
+
+def _add_sitting(parser: Parser) -> None:
+    """Where a run of training ends, and whether it may begin."""
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--minutes", type=float, help="of training, over all sittings (default: the preset's own)")
+    end.add_argument("--images", type=int, help="stop after this many training examples")
+    parser.add_argument("--resume", action="store_true", help="fail if there is nothing to go on with")
 
 
 def _labels(text: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
     python -m benchmarks                     all parts
     python -m benchmarks sampling peers      some of them
-    python -m benchmarks --table             print the tables of what was measured last
+    python -m benchmarks --table             write the tables of what was measured last again
 
 Nothing else may run meanwhile. Each part writes benchmarks/results/PART.json with the machine it ran on; then
 docs/benchmarks.md is written from all of them. Peers need requirements-bench.txt.
@@ -11,60 +11,15 @@ docs/benchmarks.md is written from all of them. Peers need requirements-bench.tx
 import argparse
 import json
 import time
+from importlib import import_module
 
 from benchmarks import machine, tables
 from diffusion_core.checkpoint import revision
-from diffusion_core.data import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
-
-
-def sampling(described: dict) -> dict:
-    from benchmarks.sampling import measure
-
-    return measure(described)
-
-
-def peers(described: dict) -> list[dict]:
-    """After `sampling`, whose rates the ratios are of: both are measured in this run."""
-    from benchmarks.peers import measure
-
-    return measure(described["ours"])
-
-
-def training(described: dict) -> dict:
-    from benchmarks.training import measure
-
-    return measure(described)
-
-
-def quality(described: dict) -> list[dict]:
-    from benchmarks.quality import measure
-
-    return measure(described)
-
-
-def cas(described: dict) -> list[dict]:
-    from benchmarks.cas import measure
-
-    return measure(described)
-
-
-def scoring(described: dict) -> dict:
-    from benchmarks.scoring import measure
-
-    return measure(described)
-
-
-def app(described: dict) -> list[dict]:
-    from benchmarks.page import measure
-
-    return measure(described)
-
-
+# Each part is a file with a function `measure`; peers come after sampling, whose rates their ratios are of.
 PARTS = {
-    "sampling": sampling, "peers": peers, "quality": quality, "app": app, "scoring": scoring, "training": training,
-    "cas": cas,
+    "sampling": "sampling", "peers": "peers", "quality": "quality", "app": "page", "scoring": "scoring",
+    "training": "training", "cas": "cas",
 }  # fmt: skip
 
 
@@ -84,13 +39,13 @@ def main() -> None:
     for part in chosen:
         print(f"== {part}", flush=True)
         start = time.monotonic()
-        found = PARTS[part](described)
+        found = import_module(f"benchmarks.{PARTS[part]}").measure(described)
         if part == "sampling":
             described["ours"] = found["checkpoints"]
         said = {k: v for k, v in described.items() if k != "ours"}
         record = {"machine": said, "revision": revision(), "minutes": (time.monotonic() - start) / 60, "found": found}
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{part}.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+        tables.RESULTS.mkdir(exist_ok=True)
+        (tables.RESULTS / f"{part}.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     tables.write()
 
 

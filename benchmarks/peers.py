@@ -31,9 +31,12 @@ class Peer(NamedTuple):
     example: tuple
 
 
-def measure(ours: list[dict]) -> list[dict]:
-    """A row a peer and precision: float32 as published, and bfloat16 autocast. With ratios to rows of `sampling`."""
-    rows = []
+def measure(machine: dict) -> list[dict]:
+    """A row a peer and precision: float32 as published, and bfloat16 autocast.
+
+    With ratios to machine["ours"], the rows that `sampling` measured in this run.
+    """
+    ours, rows = machine["ours"], []
     for name, peer in peers().items():
         network = peer.make().eval().requires_grad_(False)
         for dtype in DTYPES:

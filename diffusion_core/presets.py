@@ -21,7 +21,8 @@ LEAN = NetworkConfig(channels=(64, 96), norm="none", up_conv="low")  # chosen in
 DRAWN = SampleConfig(guidance=1.6, interval=(0.5, 5.0))  # chosen in docs/sampling.md
 MUON = TrainConfig(optimizer="muon", muon_lr=0.01, batch=128)
 
-# One recipe, two lengths: its rates fall with the images seen and not towards a planned end.
+# One recipe, two lengths: its rates fall with the images seen and not towards a planned end. By the classifier, n =
+# 10,000 (`python -m benchmarks quality`): 99.57 % right, FD 7.2 times its floor, recall .929; 99.31 %, 8.9, .916.
 PRESETS = {
     "mnist": Preset(LEAN, MUON, DRAWN, minutes=25),
     "mnist-fast": Preset(LEAN, MUON, DRAWN, minutes=10),

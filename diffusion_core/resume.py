@@ -74,7 +74,7 @@ def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
 
 
 def _same_config(before: dict, trainer: Trainer) -> None:
-    now = json.loads(json.dumps(trainer.configs()))
+    now = trainer.configs()
     changed = [
         f"{part}.{key} {before.get(part, {}).get(key)!r} -> {value!r}"
         for part in now

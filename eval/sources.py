@@ -5,7 +5,6 @@ All look the same to the scorers. A source names its images by (label, seed): `p
 """
 
 import hashlib
-import json
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -71,7 +70,7 @@ class CheckpointSource(DrawnSource):
                 sha256=meta.sha256,
                 images_seen=meta.images_seen,
                 rewards=meta.rewards,
-                config=json.loads(json.dumps({key: to_dict(meta)[key] for key in ("network", "train", "parent")})),
+                config={key: value for key, value in to_dict(meta).items() if key in ("network", "train", "parent")},
             )
         )
 
