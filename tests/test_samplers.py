@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffusion_core.samplers import SAMPLERS, ancestral, consistency, dpmpp2m, euler, heun, ipndm
+from diffusion_core.samplers import SAMPLERS, ancestral, consistency, dpmpp2m, euler, heun, ipndm, unipc
 from diffusion_core.schedules import karras
 from tests.oracle import Gaussian, standard_normal
 
@@ -192,6 +192,33 @@ def test_agrees_with_diffusers_dpm_solver():
         F = (DATA.denoise(x, sigma) - 0.25 / (sigma**2 + 0.25) * x) / (sigma * 0.5 / (sigma**2 + 0.25).sqrt())
         x = scheduler.step(F, t, x).prev_sample
     torch.testing.assert_close(x.double(), last(dpmpp2m, DATA.denoise, start, ours), rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers, on numpy 2
+def test_agrees_with_diffusers_unipc():
+    """UniPC-2 with B2 of diffusers, which works on x / sqrt(1 + sigma^2), on the same denoiser, noise and sigmas."""
+    diffusers = pytest.importorskip("diffusers")
+    steps = 8
+    ours = karras(steps, 0.02, 40)
+    scheduler = diffusers.UniPCMultistepScheduler(
+        solver_order=2, prediction_type="sample", lower_order_final=True, final_sigmas_type="zero"
+    )
+    scheduler.set_timesteps(steps)
+    scheduler.sigmas = ours.clone()
+    start = 40 * standard_normal(2, 1, 4, 4)
+    x = start / (1 + ours[0] ** 2).sqrt()
+    for sigma, t in zip(ours[:-1], scheduler.timesteps, strict=True):
+        x = scheduler.step(DATA.denoise(x * (1 + sigma**2).sqrt(), sigma), t, x).prev_sample
+    torch.testing.assert_close(x, last(unipc, DATA.denoise, start, ours), rtol=1e-6, atol=1e-6)
+
+
+def test_unipc_is_of_third_order():
+    data, x = Gaussian(0.0, 0.5), standard_normal(1, 1, 1, 8)
+    exact, errors = data.solution(x, 80, 0.002), []
+    for intervals in (40, 80, 160, 320):
+        result = last(unipc, data.denoise, x, karras(intervals + 1, 0.002, 80)[:-1])
+        errors.append(float(((result - exact) / exact).abs().max()))
+    assert math.log2(errors[-2] / errors[-1]) == pytest.approx(3, abs=0.15), errors
 
 
 def test_euler_agrees_with_diffusers_ddim():

@@ -25,6 +25,7 @@ DEADLINE = 120.0  # seconds one request may compute
 SAMPLER_NAMES = {
     "dpmpp2m": "DPM-Solver++ (2M)",
     "ipndm": "iPNDM, fourth order",
+    "unipc": "UniPC, second order",
     "heun": "Heun, second order",
     "euler": "Euler (DDIM)",
     "ancestral": "Ancestral (DDPM)",
