@@ -10,13 +10,16 @@ import gradio as gr
 
 from app import links, markup, sprites
 from app.store import REAL, Store, usable
-from app.tabs import compare, confusion, generate, judges, scores
+from app.tabs import compare, confusion, denoise, generate, judges, scores, training
 from app.theme import style, theme
 from app.widgets import QUIET, guarded, still
 from diffusion_core.data import ROOT
 
 CHECKPOINTS = ROOT / "checkpoints"
-TABS = {"generate": generate, "scores": scores, "confusion": confusion, "compare": compare, "judges": judges}
+TABS = {
+    "generate": generate, "denoise": denoise, "scores": scores, "confusion": confusion, "compare": compare,
+    "training": training, "judges": judges,
+}  # fmt: skip
 STRIP = (44, 2)  # columns and rows of the strip of digits in the head
 QUEUE = 64  # requests that may wait; more are refused at once
 

@@ -3,6 +3,8 @@
 Text and grid colours come from the page's style sheet, which knows whether it is light or dark.
 """
 
+import math
+
 import plotly.graph_objects as go
 
 from app.words import METRICS, Metric, long_title, show, show_interval
@@ -45,7 +47,7 @@ def reliability(bins: list[dict], name: str) -> go.Figure:
         f"{100 * b['low']:.0f} to {100 * b['high']:.0f} % sure: {show(e.value)} right<br>n = {e.n:,}"
         for b, e in zip(full, found, strict=True)
     ]
-    figure = go.Figure(layout=_layout("right (%)", "sure (%)"))
+    figure = go.Figure(layout=layout("right (%)", "sure (%)"))
     line = {"color": REAL, "width": 2}
     figure.add_trace(
         go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="as sure as right", line=line, hoverinfo="skip")
@@ -71,6 +73,35 @@ def reliability(bins: list[dict], name: str) -> go.Figure:
         )
     )
     return figure.update_layout(xaxis={"range": [0, 102]}, yaxis={"range": [0, 103]})
+
+
+def recognition(found: dict, pair: tuple[int, int]) -> go.Figure:
+    """Share of each digit's images recognised at every noise level without the label; `pair` stands out, t50 marked."""
+    section, sigmas = found["blind"] or found, found["sigmas"]
+    figure = go.Figure(layout=layout("recognised (%)", "noise level, falling"))
+    for name, curves in section["per_class"].items():
+        own = int(name) in pair
+        colour = (BLUE, ORANGE)[pair.index(int(name))] if own else "#808080"
+        shares = [Estimate(**e) for e in curves["recognised"]]
+        figure.add_trace(
+            go.Scatter(
+                name=f"digit {name}",
+                x=sigmas,
+                y=[_scaled(e.value, 100) for e in shares],
+                mode="lines+markers" if own else "lines",
+                line={"color": colour, "width": 3 if own else 1},
+                opacity=1 if own else 0.45,
+                showlegend=own,
+                hovertext=[
+                    f"digit {name}, noise {s:.2f}: {show(e.value)}" for s, e in zip(sigmas, shares, strict=True)
+                ],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )
+        if own and curves["t50"]["sigma"]:
+            figure.add_vline(x=curves["t50"]["sigma"], line={"color": colour, "width": 1.5, "dash": "dash"})
+    axis = {"type": "log", "range": [math.log10(max(sigmas)) + 0.05, math.log10(min(sigmas)) - 0.05]}
+    return figure.update_layout(xaxis=axis, yaxis={"range": [0, 103]})
 
 
 def _floor(entry: Metric, groups: list[PerClass]) -> float:
@@ -126,7 +157,7 @@ def _ceiling(reference: PerClass, entry: Metric) -> go.Scatter:
 def _figure(entry: Metric, floor: float) -> go.Figure:
     unit = f" ({entry.unit})" if entry.unit else ""
     title = long_title(entry) + unit + (f", from {floor:g}" if floor else "")
-    figure = go.Figure(layout=_layout(title, "digit asked for"))
+    figure = go.Figure(layout=layout(title, "digit asked for"))
     bounds = [floor, 100.4 if floor >= 80 else 101] if entry.unit == "%" else None
     return figure.update_layout(
         xaxis={"type": "category", "showgrid": False},
@@ -138,7 +169,7 @@ def _figure(entry: Metric, floor: float) -> go.Figure:
     )
 
 
-def _layout(upright: str, along: str) -> dict:
+def layout(upright: str, along: str) -> dict:
     """What all figures share; the titles of the two axes."""
     axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.6)"}
     return {

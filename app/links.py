@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from app.curves import SHOWN
 from app.words import JUDGES, METRICS
 
-TABS = ("generate", "scores", "confusion", "compare", "judges")
+TABS = ("generate", "scores", "confusion", "compare", "denoise", "training", "judges")
 MAX_LENGTH = 200  # of one value
 
 
@@ -22,6 +23,8 @@ class View(NamedTuple):
     digits: tuple[int, ...] | None = None
     n: int | None = None
     seed: int | None = None
+    runs: tuple[str, ...] | None = None
+    curve: str | None = None
 
 
 def read(params: Mapping[str, str]) -> View:
@@ -38,6 +41,8 @@ def read(params: Mapping[str, str]) -> View:
         digits=_numbers(text.get("digits")),
         n=_number(text.get("n")),
         seed=_number(text.get("seed")),
+        runs=tuple(text["runs"].split(",")) if text.get("runs") else None,
+        curve=_among(text.get("curve"), SHOWN),
     )
 
 

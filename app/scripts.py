@@ -87,6 +87,45 @@ watch('value', () => { element.style.removeProperty('--frame'); apply(); halt();
     + COPY
 )
 
+# A slider over a film, and a button that plays it. The frame lives on the outer element.
+FILM = """
+let timer = null;
+const stop = () => { clearInterval(timer); timer = null; };
+const wind = (range) => {
+  const frame = Number(range.value);
+  element.style.setProperty('--frame', frame);
+  range.nextElementSibling.textContent = range.dataset.texts.split('|')[frame];
+  element.querySelectorAll('[data-frames]').forEach((said) => {
+    said.textContent = said.dataset.frames.split('|')[frame];
+  });
+  element.querySelectorAll('.track').forEach((track) => {
+    [...track.children].forEach((mark, i) => mark.classList.toggle('now', i === frame));
+  });
+};
+element.addEventListener('input', (event) => {
+  if (event.target.matches('.scrub')) { stop(); wind(event.target); }
+});
+element.addEventListener('click', (event) => {
+  if (!event.target.closest('[data-play]')) return;
+  const range = element.querySelector('.scrub');
+  if (timer) { stop(); return; }
+  if (range.value === range.max) range.value = 0;
+  wind(range);
+  timer = setInterval(() => {
+    range.value = Number(range.value) + 1;
+    wind(range);
+    if (range.value === range.max) stop();
+  }, Number(range.dataset.pause || 700));
+});
+const begin = () => {
+  stop();
+  const range = element.querySelector('.scrub');
+  if (range) wind(range);
+};
+watch('value', begin);
+begin();
+"""
+
 DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
 
 # Frames of a stopped run may still be on their way: the stage remembers which run it was.

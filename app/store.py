@@ -13,11 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from app.runs import Run
+from app.runs import read as read_run
+from app.verdicts import probabilities
 from app.words import JUDGES, plural
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
 from diffusion_core.checkpoint import load as load_checkpoint
 from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
+from diffusion_core.fit import LOG
 from eval.report import Report
 from eval.report import load as load_report
 
@@ -74,6 +78,7 @@ class Store:
         self._checkpoints = Kept(load_checkpoint, size=3)
         self._metas = Kept(read_meta, size=64)
         self._reports = Kept(load_report, size=24)
+        self._runs = Kept(read_run, size=16)
         self._lock, self._warmed = threading.Lock(), False
 
     # --- checkpoints -------------------------------------------------------
@@ -125,6 +130,16 @@ class Store:
         keys = [entry.key for entry in usable(self.reports())]
         return next((key for key in keys if name in (key, key.split("/")[0])), None)
 
+    def recognition(self, name: str) -> dict | None:
+        """The section "recognition" of a report of the checkpoint `name` as it is now; None where there is none."""
+        sha256 = self.meta(name).sha256
+        for entry in usable(self.reports()):
+            if entry.key.split("/")[0] == name and self.report(entry.key).source.sha256 == sha256:
+                found = self.report(entry.key).details.get("recognition")
+                if found:
+                    return found
+        return None
+
     def _report_entry(self, owner: Path, path: Path) -> tuple[Entry, tuple[float, float]]:
         """The entry, and its place among others of the same checkpoint: -(number of digits), -(time)."""
         key, time = f"{owner.name}/{path.name}", path.stat().st_mtime
@@ -136,6 +151,35 @@ class Store:
         count = len(report.table)
         title = f"{name} · {', '.join([plural(count, 'digit'), *_settings(report)])}"
         return Entry(key, title), (-count, -time)
+
+    # --- runs --------------------------------------------------------------
+
+    def runs(self) -> list[Entry]:
+        """Every training run with a log, the favourite first; damaged ones carry their problem."""
+        entries = [self._run_entry(path) for path in self._folders(self.root, LOG)]
+        return sorted(entries, key=lambda e: (e.problem is not None, e.key != FAVOURITE, e.key))
+
+    def run(self, key: str) -> Run:
+        """The run called NAME, as far as it is; `UserError` for an unknown or damaged one."""
+        return self._runs(self.root / _known(key, self.runs(), "training run"))
+
+    def made_of(self, key: str) -> str:
+        """Network and optimizer of a run in a few words; "" where there is no checkpoint yet."""
+        try:
+            meta = self.meta(key)
+        except UserError:
+            return ""
+        widths = "/".join(map(str, meta.network.channels))
+        norm = "no" if meta.network.norm == "none" else meta.network.norm
+        student = f", student of {meta.parent.split('@')[0]}" if meta.parent else ""
+        return f"{widths} channels, {norm} norm, {meta.train.optimizer}, batch {meta.train.batch}{student}"
+
+    def _run_entry(self, path: Path) -> Entry:
+        try:
+            run = self._runs(path)
+        except UserError as error:
+            return Entry(path.name, path.name, self.explain(error))
+        return Entry(path.name, f"{path.name} · {plural(run.images, 'image')}")
 
     # --- judges ------------------------------------------------------------
 
@@ -151,6 +195,11 @@ class Store:
             except UserError as error:
                 problems.append(self.explain(error))
             yield columns, problems
+
+    def read(self, images: Tensor) -> Tensor:
+        """The classifier's probabilities float [N, classes] of uint8 images [N, C, H, W]."""
+        columns = self._scorer("classifier")(images, torch.zeros(len(images), dtype=torch.long))
+        return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
 
     def warm(self) -> None:
         """Load the judges in the background, once: the first visitor should not wait for them."""

@@ -20,8 +20,8 @@ from eval.sources import RealSource
 
 PRESET = "mnist-fast"
 ACCURACY, TIMES_FLOOR = 0.99, 8.0
-PER_CLASS = 200
-FIRST, EVERY, LIMIT = 3.0, 1.0, 20.0  # minutes of training: of the first judgement, between them, of giving up
+PER_CLASS = 1000
+FIRST, EVERY, LIMIT = 6.0, 2.0, 20.0  # minutes of training: of the first judgement, between them, of giving up
 SEED = 7_000_000
 
 

@@ -18,7 +18,7 @@ class Preset(NamedTuple):
 
 
 LEAN = NetworkConfig(channels=(64, 96), norm="none", up_conv="low")  # chosen in LOG.md, "The recipe"
-DRAWN = SampleConfig(guidance=1.6, interval=(0.5, 5.0))  # chosen in docs/sampling.md
+DRAWN = SampleConfig(guidance=1.45, interval=(0.5, 5.0))  # chosen in docs/sampling.md
 MUON = TrainConfig(optimizer="muon", muon_lr=0.01, batch=128)
 
 # One recipe, two lengths: its rates fall with the images seen and not towards a planned end. By the classifier, n =
@@ -30,8 +30,7 @@ PRESETS = {
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 PATH_STEPS = 10  # of the teacher's path
 STUDENT_EXTRA = 0.1  # guidance of the path above the teacher's own: a student loses some faithfulness (LOG.md)
-STUDENT_PLACES = (0, 5, 6)  # on it: pure noise, 1.6 and 0.7
-SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampling.md
+SECOND_LEVEL = 1.2  # of the noise added between two calls, on the path too; chosen in docs/sampling.md
 
 
 def preset(name: str) -> Preset:
@@ -46,9 +45,9 @@ def student(teacher: CheckpointMeta) -> Preset:
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
     drawn = teacher.sample
-    path = tuple(karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist())
+    even = karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist()
+    path = tuple(sorted({*even, SECOND_LEVEL}, reverse=True))
     guidance = round(drawn.guidance + STUDENT_EXTRA, 6)
-    levels = tuple(path[place] for place in STUDENT_PLACES)
-    distill = DistillConfig(guidance, drawn.interval, path, levels)
-    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=(path[0], SECOND_LEVEL))
+    distill = DistillConfig(guidance, drawn.interval, path, levels=(path[0], SECOND_LEVEL))
+    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=distill.levels)
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)

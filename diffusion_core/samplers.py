@@ -95,13 +95,14 @@ def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw | None = None)
     It predicts as `dpmpp2m` does; the call at the predicted point then corrects the step that led there, which makes
     it third order. The step to 0 is of first order, and nothing corrects it.
     """
-    older = old = D = x
+    older = old = straight = D = x
+    h = h_before = None
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
         yield Step(i, float(s.detach()), x, D)
         if i:
             x = straight + _bend(h, h_before, older, old, D)
-        older, old, h_before = old, D, h if i else None
+        older, old, h_before = old, D, h
         ratio, h = (s_next / s).to(x.dtype), (s / s_next).log()
         straight = ratio * x + (1 - ratio) * D
         x = straight
@@ -121,7 +122,9 @@ def _bend(h: Tensor, h_before: Tensor | None, older: Tensor, old: Tensor, new: T
     if h_before is None:
         return (decay / 2).to(up.dtype) * up
     r = h_before / h
-    curve = (up - (old - older) / r.to(up.dtype)) / (1 + r).to(up.dtype)  # D(t) = old + (up - curve) t/h + curve (t/h)^2
+    curve = (up - (old - older) / r.to(up.dtype)) / (1 + r).to(
+        up.dtype
+    )  # D(t) = old + (up - curve) t/h + curve (t/h)^2
     first = 1 - decay / h
     second = 1 - 2 * first / h
     return first.to(up.dtype) * (up - curve) + second.to(up.dtype) * curve

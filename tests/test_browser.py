@@ -23,7 +23,7 @@ launch(port=int(sys.argv[1]), root=Path(sys.argv[2]))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START = 90  # seconds the server may take on a busy machine
 WAIT = 30_000  # milliseconds anything on the page may take
-READY = ".tabitem:visible :is(.card, .cell, .lead, .empty):visible"  # the content of a tab
+READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film):visible"  # the content of a tab
 
 
 @pytest.fixture(scope="module")
@@ -256,11 +256,34 @@ def test_a_judges_mistakes_on_real_digits_can_be_looked_at(visit):
     expect(panel.locator(".sample")).to_have_count(number)
 
 
+def test_a_run_is_shown_from_noise_to_digits(visit):
+    page = visit("?tab=training&runs=slow&curve=quarters")
+    panel = page.locator(".tabitem:visible")
+    expect(panel.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(4)
+    level, slider = panel.locator(".level"), panel.locator(".scrub")
+    final = level.inner_text()
+    assert final.endswith(" images")
+    picture = panel.locator(".grid-film .window")
+    digits = picture.screenshot()
+    slider.focus()
+    slider.press("Home")
+    expect(level).to_have_text("untrained")
+    assert picture.screenshot() != digits
+    slider.press("End")
+    expect(level).to_have_text(final)
+    assert picture.screenshot() == digits
+    panel.locator("[data-play]").click()
+    expect(level).to_have_text("1,024 images")
+    panel.locator("[data-play]").click()
+    page.wait_for_timeout(1000)
+    assert level.inner_text() != final
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_a_phone(visit, theme):
     page = visit(f"?__theme={theme}", width=390, height=844)
     assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
-    for tab in ("Scores", "Confusion", "Compare", "Judges", "Generate"):
+    for tab in ("Scores", "Confusion", "Compare", "Training", "Judges", "Generate"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_selector(READY)
         page.wait_for_timeout(300)

@@ -1,0 +1,176 @@
+"""Denoise: a digit into noise and out of it, level by level, and when it becomes that digit and no other."""
+
+from functools import lru_cache, partial
+from html import escape
+
+import gradio as gr
+
+from app import figures, links, markup, scripts, sprites
+from app.links import View
+from app.request import MAX_SEED, whole
+from app.store import Store, usable
+from app.walk import Way, locks_in, walk
+from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
+from app.words import probability
+from diffusion_core import data
+
+TITLE = "Denoise"
+PAIR = (5, 6)  # shown first: the two that a diffusion model was found to confuse most
+KEPT = 64  # walks that are not computed again
+
+
+# ---------------------------------------------------------------- pure
+
+
+def digit_of(value, name: str) -> int:
+    return whole(value, name, 0, 9, text=True)
+
+
+def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
+    """The films, the figure, the table and the link. `UserError` for a bad choice."""
+    if not usable(store.checkpoints()):
+        return (
+            markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"),
+            None,
+            "",
+            "",
+        )
+    pair = digit_of(one, "The first digit"), digit_of(other, "The other digit")
+    seed = whole(seed, "The seed", 0, MAX_SEED)
+    sigmas, ways = walked(store, key, store.meta(key).sha256, pair, seed)
+    found = store.recognition(key)
+    figure = figures.recognition(found, pair) if found else None
+    link = markup.link_button(links.write(tab="denoise", a=key, digits=pair, seed=seed))
+    return films(sigmas, ways, seed), figure, times(found) if found else missing(key), link
+
+
+@lru_cache(maxsize=KEPT)
+def walked(store: Store, key: str, sha256: str, pair: tuple[int, int], seed: int):
+    """The walk, computed once for each visitor's choice; `sha256` tells a retrained checkpoint from the old one."""
+    checkpoint = store.checkpoint(key)
+    return walk(checkpoint, pair, seed, data.load(checkpoint.meta.dataset, "test"), store.read)
+
+
+def films(sigmas: list[float], ways: list[Way], seed: int) -> str:
+    """One slider over all films: four a digit, with what the classifier reads in the model's estimates."""
+    last = len(sigmas) - 1
+    texts = "|".join("finished" if sigma == 0 else f"noise {sigma:.2f}" for sigma in sigmas)
+    bar = (
+        '<div class="bar"><button type="button" class="quiet" data-play>Play</button>'
+        f'<input type="range" class="scrub" min="0" max="{last}" value="{last // 2}" data-texts="{texts}" '
+        'data-pause="160" aria-label="From noise to the image">'
+        f'<output class="level" aria-live="off">{texts.split("|")[last // 2]}</output></div>'
+    )
+    rows = "".join(_row(way, sigmas, seed) for way in ways)
+    return (
+        f'<section class="walk" style="--frames:{last + 1};--last:{last // 2}" '
+        f'aria-label="Two digits on the same noise">{bar}{rows}</section>'
+    )
+
+
+def _row(way: Way, sigmas: list[float], seed: int) -> str:
+    label = way.label
+    names = (
+        (f"A real {label}, with noise", way.forward, None),
+        ("The same noise, being denoised", way.noisy, None),
+        (f"What the model sees in it, told “{label}”", way.told, way.p_told),
+        ("… and told nothing", way.untold, way.p_untold),
+    )
+    tiles = "".join(_tile(title, images, p, label, seed) for title, images, p in names)
+    head = f"<h3><b>{label}</b> {escape(settled(way, sigmas))}</h3>"
+    return f'<div class="walk-row">{head}<div class="walk-tiles">{tiles}</div></div>'
+
+
+def _tile(title: str, images, p, label: int, seed: int) -> str:
+    uri = sprites.films([images[i : i + 1] for i in range(len(images))])[0]
+    reading = ""
+    if p is not None:
+        read = p.argmax(1)
+        texts = "|".join(f"reads {int(d)} · {probability(float(row[d]))}" for d, row in zip(read, p, strict=True))
+        marks = "".join(f'<i class="{"right" if int(d) == label else "wrong"}">{int(d)}</i>' for d in read)
+        reading = (
+            f'<span class="reading" data-frames="{texts}"></span><span class="track" aria-hidden="true">{marks}</span>'
+        )
+    return (
+        f'<figure><span class="tile"><img class="pixels film" src="{uri}" alt="{escape(title)}, seed {seed}"></span>'
+        f"<figcaption>{escape(title)}{reading}</figcaption></figure>"
+    )
+
+
+def settled(way: Way, sigmas: list[float]) -> str:
+    """When the classifier's reading is the label for good: of what the model sees untold, and told."""
+    parts = []
+    for name, p in (("the picture alone holds it", way.p_untold), ("told the label, the model sees it", way.p_told)):
+        level = locks_in(p.argmax(1), way.label)
+        if level is None:
+            parts.append(f"{name}: never")
+        elif level == 0:
+            parts.append(f"{name} from the first step")
+        else:
+            parts.append(f"{name} from noise {sigmas[level]:.2f} on (step {level} of {len(sigmas) - 1})")
+    return "; ".join(parts)
+
+
+def times(found: dict) -> str:
+    """t50 a digit: the noise level at which half of its images are recognised for good without the label."""
+    section = found["blind"] or found
+    rows = []
+    for name, curves in section["per_class"].items():
+        t = curves["t50"]
+        if t["sigma"] is None:
+            rows.append((name, "–", t["reason"] or ""))
+            continue
+        ends = "" if t["low_step"] is None or t["high_step"] is None else f"{t['low_step']} to {t['high_step']}"
+        rows.append((name, (f"{t['sigma']:.2f}", f"step {t['step']}"), ends))
+    return markup.table(("digit", "half are settled at noise", "95 % interval, steps"), rows, "t50 of every digit")
+
+
+def missing(key: str) -> str:
+    return markup.note(f"No report of {key} has watched its digits form yet: python -m app score {key}", "empty")
+
+
+# ---------------------------------------------------------------- gradio
+
+WHAT = (
+    "Left, forward: a real digit drowns in noise. Then the reverse: one and the same noise becomes two different "
+    "digits, only because the model is told two different labels."
+)
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    entries = store.checkpoints()
+    digits = [(str(d), str(d)) for d in range(10)]
+    still(markup.note(WHAT), elem_classes="words")
+    with gr.Row(elem_classes="controls"):
+        key = picker(entries, "Checkpoint", scale=3)
+        one = gr.Dropdown(digits, value=str(PAIR[0]), label="Digit", filterable=False, scale=1, min_width=90)
+        other = gr.Dropdown(digits, value=str(PAIR[1]), label="Beside it", filterable=False, scale=1, min_width=90)
+        seed = gr.Number(value=0, precision=0, label="Seed of the noise", scale=1, min_width=120)
+        dice = gr.Button("Other noise", size="md", scale=1, min_width=120)
+    show = clickable("", scripts.FILM, elem_id="walk")
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=3, min_width=320):
+            figure = gr.Plot(show_label=False, container=False)
+        with gr.Column(scale=2, min_width=300):
+            table = still()
+    link = clickable("", elem_classes="words")
+    settings = [key, one, other, seed]
+    tab = Tab(settings, [show, figure, table, link], guarded(store, partial(page, store)), partial(opened, store))
+    for control in (key, one, other):
+        control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
+    seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)
+    dice.click(None, None, seed, js=scripts.DICE, **QUIET).then(tab.show, settings, tab.outputs, **LANE, **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for."""
+    if view == View():
+        return [gr.update(choices=choices(store.checkpoints())), *[gr.skip()] * 3]
+    known = [entry.key for entry in usable(store.checkpoints())]
+    name = (view.a or "").split("/")[0]
+    key = name if name in known else first(store.checkpoints())
+    pair = view.digits if view.digits and len(view.digits) == 2 and max(view.digits) < 10 else PAIR
+    seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
+    return [choose(store.checkpoints(), key), str(pair[0]), str(pair[1]), seed]
