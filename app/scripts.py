@@ -74,6 +74,13 @@ element.addEventListener('click', (event) => {
   element.dataset.view = button.dataset.viewChoice;
   apply();
 });
+element.addEventListener('click', (event) => {
+  const opener = event.target.closest('[data-card]');
+  if (!opener) return;
+  const [label, seed] = opener.dataset.card.split(',').map(Number);
+  const made = JSON.parse(opener.closest('.stage').dataset.made);
+  trigger('select', {index: {label, seed, made}, value: 'card'});
+});
 element.addEventListener('input', (event) => { if (event.target.matches('.scrub')) wind(event.target); });
 const halt = () => {
   const section = element.querySelector('.stage:has(progress)');
@@ -125,6 +132,16 @@ const begin = () => {
 watch('value', begin);
 begin();
 """
+
+# A card that was just opened is brought into view.
+CARD = (
+    """
+watch('value', () => {
+  if (element.querySelector('.digit-card')) element.scrollIntoView({behavior: 'smooth', block: 'nearest'});
+});
+"""
+    + COPY
+)
 
 DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
 

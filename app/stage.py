@@ -1,5 +1,6 @@
 """The stage of the Generate tab as HTML: digits while they form, then each with its verdicts. No gradio."""
 
+import json
 from collections.abc import Sequence
 from html import escape
 
@@ -31,16 +32,21 @@ def finished(
     frames: Sequence[tuple[Tensor, Tensor, float]],
     verdicts: Sequence[Sequence[Verdict]],
     judging: bool = False,
+    made: dict | None = None,
 ) -> str:
     """`frames` are (estimate, noisy, sigma), the last one the finished images.
 
-    `verdicts` holds a row for each image; with `judging`, a judge is still at work.
+    `verdicts` holds a row for each image; with `judging`, a judge is still at work. `made` is what the images were
+    made with, plain JSON: a click on an image sends it with label and seed, to open that digit's card.
     """
     kept = _thin(frames, max(2, MAX_TILES // len(labels)))
     tiles = _tiles(labels, seeds, [f[0] for f in kept], [f[1] for f in kept])
+    if made is not None:
+        tiles = [_opener(tile, int(d), int(s)) for tile, d, s in zip(tiles, labels, seeds, strict=True)]
     cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), verdicts[i], judging) for i in _order(labels)]
     bar = _views() + _scrubber([f[2] for f in kept]) if len(kept) > 1 else ""
-    return _stage(bar, cards, len(kept), "The judges are reading …" if judging else summary(verdicts))
+    text = "The judges are reading …" if judging else summary(verdicts)
+    return _stage(bar, cards, len(kept), text, made=made)
 
 
 def summary(verdicts: Sequence[Sequence[Verdict]]) -> str:
@@ -73,6 +79,12 @@ def _tiles(labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list
         f'<img class="pixels film noisy" src="{noisy}" alt="" aria-hidden="true"></span>'
         for estimate, noisy, label, seed in rows
     ]
+
+
+def _opener(tile: str, label: int, seed: int) -> str:
+    """The tile as a button that opens the digit's card."""
+    name = f"Open the card of digit {label}, seed {seed}"
+    return f'<button type="button" class="opener" data-card="{label},{seed}" aria-label="{name}">{tile}</button>'
 
 
 def _card(tile: str, label: int, seed: int, verdicts: Sequence[Verdict], judging: bool) -> str:
@@ -108,11 +120,13 @@ def _scrubber(sigmas: Sequence[float]) -> str:
     )
 
 
-def _stage(bar: str, cards: Sequence[str], frames: int, text: str, run: str = "") -> str:
+def _stage(
+    bar: str, cards: Sequence[str], frames: int, text: str, run: str = "", made: dict | None = None
+) -> str:  # fmt: skip
     size = " small" if len(cards) > SMALL else ""
     head = f'<div class="bar">{bar}</div>' if bar else ""
     return (
-        f'<section class="stage{size}" data-run="{run}" style="--frames:{frames};--last:{frames - 1}" '
-        f'aria-label="Generated digits">'
+        f'<section class="stage{size}" data-run="{run}" data-made="{escape(json.dumps(made))}" '
+        f'style="--frames:{frames};--last:{frames - 1}" aria-label="Generated digits">'
         f'{head}<p class="summary" role="status">{escape(text)}</p><ul class="cards">{"".join(cards)}</ul></section>'
     )

@@ -20,6 +20,7 @@ from app.words import JUDGES, plural
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
 from diffusion_core.checkpoint import load as load_checkpoint
 from diffusion_core.data import ROOT
+from diffusion_core.data import load as load_data
 from diffusion_core.errors import UserError
 from diffusion_core.fit import LOG
 from eval.report import Report
@@ -200,6 +201,27 @@ class Store:
         """The classifier's probabilities float [N, classes] of uint8 images [N, C, H, W]."""
         columns = self._scorer("classifier")(images, torch.zeros(len(images), dtype=torch.long))
         return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
+
+    def examined(self, image: Tensor, labels: Tensor) -> tuple[dict, list[tuple[str, Tensor, float]]]:
+        """All columns of one image [1, C, H, W] as arrays [1], and its nearest training and test digit."""
+        columns: dict[str, Tensor] = {}
+        for name in (*JUDGES, "shape", "neighbours"):
+            columns |= self._scorer(name)(image, labels)
+        row = {key: value.numpy() for key, value in columns.items()}
+        near = []
+        for split in ("train", "test"):
+            index, distance = int(row[f"{split}_index"][0]), float(row[f"{split}_distance"][0])
+            found = load_data("mnist", split)
+            near.append((f"{split} digit {index:,}, a {int(found.labels[index])}", found.images[index], distance))
+        return row, near
+
+    def real_rows(self, label: int) -> dict | None:
+        """The score columns of the real test digits of one label; None without a report of real digits."""
+        for entry in usable(self.reports()):
+            if entry.key.split("/")[0] == REAL:
+                table = self.report(entry.key).table
+                return {key: values.to_numpy() for key, values in table[table["label"] == label].items()}
+        return None
 
     def warm(self) -> None:
         """Load the judges in the background, once: the first visitor should not wait for them."""

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import shlex
 from html import unescape
@@ -18,6 +19,8 @@ from app.links import View
 from app.store import Store
 from app.tabs import generate
 from app.verdicts import Verdict
+from app.words import JUDGES
+from diffusion_core import noise
 from diffusion_core.config import SampleConfig
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate as draw
@@ -155,3 +158,41 @@ def test_an_address_that_says_nothing_leaves_the_settings_alone(store):
     assert "value" not in picker and [key for _, key in picker["choices"]] == ["mnist", "early"]
     assert all(update == gr.skip() for update in others)
     assert generate.opened(store, View(a="early", seed=3))[1:4] == [[str(d) for d in range(10)], 1, 3]
+
+
+def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
+    last = list(generate.run(store, "mnist", *GOOD.values()))[-1][0]
+    made = json.loads(unescape(re.search(r'data-made="([^"]+)"', last).group(1)))
+    assert re.findall(r'data-card="([^"]+)"', last) == ["5,12", "5,22", "6,13", "6,23"]
+    html = generate.opened_card(store, {"label": 5, "seed": 22, "made": made})
+    labels, seeds, config = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    expected = draw(store.checkpoint("mnist"), labels, seeds, config)[2]
+    shown, training, test = (pixels(uri) for uri in re.findall(r'<img class="pixels" src="([^"]+)"', html))
+    np.testing.assert_array_equal(shown, expected[0].numpy())
+    distances = [float(text) for text in re.findall(r"distance ([\d.]+)", html)]
+    for found, distance in zip((training, test), distances, strict=True):
+        true = np.linalg.norm((found.astype(float) - expected[0].numpy()) / 255)
+        assert distance == pytest.approx(true, abs=0.006)
+    command = unescape(re.search(r"<code>python -m app ([^<]+)</code>", html).group(1))
+    said = build_parser().parse_args(shlex.split(command))
+    again = noise.plan(said.per_class, said.seed, 10, said.labels)
+    assert [part.tolist() for part in again] == [[5], [22]] and (said.steps, said.sampler) == (3, "euler")
+    assert html.count("asked-for") == len(JUDGES) and "more than" in html
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        None,
+        [],
+        {},
+        {"made": 3},
+        {"label": 5, "seed": 22, "made": {}},
+        {"label": "5", "seed": 22, "made": {"key": "mnist"}},
+        {"label": 5, "seed": 4, "made": {"key": "mnist"}},
+        {"label": 5, "seed": 22, "made": {"key": "mnist", "steps": 1e9}},
+    ],
+)
+def test_a_click_with_odd_data_is_refused(store, named):
+    with pytest.raises(UserError):
+        generate.opened_card(store, named)

@@ -9,15 +9,16 @@ import numpy as np
 from torch import Tensor
 
 from app import links, markup, scripts, sprites, stage
+from app.card import card
 from app.links import View
-from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
+from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request, whole
 from app.store import Store, usable
 from app.verdicts import verdicts
-from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker
+from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker
 from app.words import JUDGES, plural
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.errors import UserError
-from diffusion_core.generate import stream
+from diffusion_core.generate import generate, stream
 from diffusion_core.samplers import SAMPLERS
 
 TITLE = "Generate"
@@ -50,13 +51,13 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Ite
         if frame.i < frame.total:
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
             yield stage.running(labels, seeds, frame, text, run=f"{start:.6f}"), ""
-    images = frames[-1][1]
+    images, made = frames[-1][1], made_with(key, config)
     take = takeaway(key, labels, seeds, config, images, int(seed))
-    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), judging=True), take
+    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made), take
     for columns, problems in store.judge(images, labels):
         told = "".join(markup.note(line, "problem") for line in problems)
         more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
-        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more), told + take
+        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made), told + take
 
 
 def takeaway(key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int) -> str:
@@ -101,10 +102,33 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance) ->
             said = verdicts(report.table.iloc[rows], labels.numpy())
             frames = [(images, images, 0.0)]
             told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
-            return stage.finished(labels, seeds, frames, said), told + takeaway(
+            return stage.finished(labels, seeds, frames, said, made=made_with(key, config)), told + takeaway(
                 key, labels, seeds, config, images, int(seed)
             )
     return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
+
+
+def made_with(key: str, config: SampleConfig) -> dict:
+    """What a click on a digit sends back, so that its card needs nothing that the server would have to keep."""
+    return {"key": key, "sampler": config.sampler, "steps": config.steps, "guidance": config.guidance}
+
+
+def opened_card(store: Store, named) -> str:
+    """The card of one digit, drawn again from its label, seed and settings. `UserError` for odd ones."""
+    if not isinstance(named, dict) or not isinstance(named.get("made"), dict):
+        raise UserError("Click one of the digits to open its card.")
+    made, label = named["made"], whole(named.get("label"), "A digit", 0, CLASSES - 1)
+    seed = whole(named.get("seed"), "The seed", label, MAX_SEED)
+    checkpoint = store.checkpoint(made.get("key"))
+    settings = (made.get("sampler"), made.get("steps"), made.get("guidance"))
+    labels, seeds, config = request([label], 1, seed - label, *settings, checkpoint.meta.sample)
+    image = generate(checkpoint, labels, seeds, config)
+    row, near = store.examined(image, labels)
+    command = (
+        f"python -m app sample {made['key']} --labels {label} --per-class 1 --sampler {config.sampler} "
+        f"--steps {config.steps} --guidance {config.guidance:g} --seed {seed - label} --out digit.npz"
+    )
+    return card(image[0], label, seed, row, store.real_rows(label), near, command)
 
 
 def rows_of(report, labels: Tensor, seeds: Tensor) -> np.ndarray | None:
@@ -157,6 +181,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=1, min_width=320):
             there, with_it = first_sight(store)
             show = clickable(there, scripts.STAGE, elem_id="stage")
+            detail = clickable("", scripts.CARD, elem_id="card")
             take = clickable(with_it, elem_id="take")
 
     settings = [checkpoint, digits, count, seed, sampler, steps, guidance]
@@ -164,6 +189,12 @@ def build(store: Store) -> Tab:
     checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
     busy = go.click(lambda: (gr.Button(visible=False), gr.Button(visible=True)), None, [go, stop], queue=False, **QUIET)
+    busy.then(lambda: "", None, detail, queue=False, **QUIET)
+
+    def open_card(event: gr.EventData):
+        return opened_card(store, picked(event))
+
+    show.select(guarded(store, open_card), None, detail, **LANE, **QUIET)
     running = busy.then(guarded(store, partial(run, store)), settings, tab.outputs, **LANE, **QUIET)
 
     def ready():

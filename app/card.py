@@ -1,0 +1,72 @@
+"""One digit's card: what the judges read, its shape, its nearest real digits, how to draw it again. No gradio."""
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+from torch import Tensor
+
+from app import markup, sprites
+from app.verdicts import probabilities
+from app.words import JUDGES, METRICS, probability, show
+from eval.shape import MEASURES
+
+
+def card(
+    image: Tensor, label: int, seed: int, row: Mapping, real: Mapping | None, near: list[tuple[str, Tensor, float]],
+    command: str,
+) -> str:  # fmt: skip
+    """`image` uint8 [C, H, W]; `row` has the score columns of this image alone, arrays of length 1; `real` those of the
+    real digits of the same label; `near` names the nearest real digits with their images and distances.
+    """
+    uri = sprites.thumbnails(image[None])[0]
+    name = f"digit {label}, seed {seed}"
+    picture = (
+        f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{label}</b> '
+        f'<span class="seed">seed {seed}</span></figcaption>'
+        f'<a class="quiet" download="digit-{label}-{seed}.png" href="{uri}">Download PNG</a></figure>'
+    )
+    neighbours = "".join(
+        f'<figure class="near">{markup.image(sprites.thumbnails(found[None])[0], title)}'
+        f"<figcaption>{escape(title)}<small>distance {distance:.2f}</small></figcaption></figure>"
+        for title, found, distance in near
+    )
+    return (
+        f'<section class="digit-card" aria-label="{name}">{picture}'
+        f"<div><h3>What the judges read in it</h3>{readings(row, label)}"
+        f"<h3>Beside real {label}s</h3>{shapes(row, real, label)}</div>"
+        f"<div><h3>Nearest real digits</h3><div class='nears'>{neighbours}</div>"
+        f"<h3>The same digit again</h3>{markup.copyable(command, 'Copy the command')}</div></section>"
+    )
+
+
+def readings(row: Mapping, label: int) -> str:
+    """A row a judge: its probability of every digit, the one asked for framed."""
+    lines = []
+    for judge, title in JUDGES.items():
+        if f"{judge}_label" not in row:
+            continue
+        p = probabilities(row, judge)[0]
+        cells = "".join(
+            f'<td style="--t:{value:.3f}" class="{"asked-for" if d == label else ""}{" deep" if value > 0.5 else ""}">'
+            f"{probability(float(value)) if value >= 0.005 else '·'}</td>"
+            for d, value in enumerate(p)
+        )
+        lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{d}</th>' for d in range(10))
+    table = f'<table class="readings"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and digit">{table}</div>'
+
+
+def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
+    """CLIP margin and shape measures, and how many real digits of the label have less."""
+    rows = []
+    for key in ("clip_margin", *MEASURES):
+        if key not in row:
+            continue
+        value, entry = float(np.asarray(row[key])[0]), METRICS[key]
+        place = "–"
+        if real is not None and key in real:
+            place = f"more than {100 * float((np.asarray(real[key]) < value).mean()):.0f} % of them"
+        rows.append((entry.title, show(value, entry.unit), place))
+    return markup.table(("measure", "here", f"real {label}s"), rows, "Shape of this digit beside real ones")
