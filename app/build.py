@@ -10,16 +10,22 @@ import gradio as gr
 
 from app import links, markup, sprites
 from app.store import REAL, Store, usable
-from app.tabs import compare, confusion, denoise, generate, judges, scores, training
+from app.tabs import compare, confusion, denoise, generate, inspect, judges, scores, training
 from app.theme import style, theme
-from app.widgets import QUIET, guarded, still
+from app.widgets import LANE, QUIET, guarded, still
 from diffusion_core.data import ROOT
 
 CHECKPOINTS = ROOT / "checkpoints"
 TABS = {
-    "generate": generate, "denoise": denoise, "scores": scores, "confusion": confusion, "compare": compare,
-    "training": training, "judges": judges,
-}  # fmt: skip
+    "generate": generate,
+    "denoise": denoise,
+    "inspect": inspect,
+    "scores": scores,
+    "confusion": confusion,
+    "compare": compare,
+    "training": training,
+    "judges": judges,
+}
 STRIP = (44, 2)  # columns and rows of the strip of digits in the head
 QUEUE = 64  # requests that may wait; more are refused at once
 
@@ -38,13 +44,13 @@ def build(root: Path = CHECKPOINTS) -> gr.Blocks:
 
         def arrive(request: gr.Request) -> list:
             store.warm()
-            view = links.read(dict(request.query_params))
+            view = links.read(dict(request.query_params), TABS)
             chosen = [value for tab in built.values() for value in tab.opened(view)]
             return [gr.Tabs(selected=view.tab or "generate"), *chosen]
 
         arrived = page.load(guarded(store, arrive), None, [tabs, *every], **QUIET)
         for tab in built.values():
-            arrived.then(tab.show, tab.settings, tab.outputs, **QUIET)
+            arrived.then(tab.show, tab.settings, tab.outputs, **(LANE if tab.heavy else {}), **QUIET)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

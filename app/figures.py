@@ -5,6 +5,7 @@ Text and grid colours come from the page's style sheet, which knows whether it i
 
 import math
 
+import numpy as np
 import plotly.graph_objects as go
 
 from app.words import METRICS, Metric, long_title, show, show_interval
@@ -73,6 +74,25 @@ def reliability(bins: list[dict], name: str) -> go.Figure:
         )
     )
     return figure.update_layout(xaxis={"range": [0, 102]}, yaxis={"range": [0, 103]})
+
+
+def distribution(
+    values: np.ndarray, real: np.ndarray | None, title: str, unit: str, digit: int
+) -> go.Figure:  # fmt: skip
+    """Histogram of a score over one digit's samples, beside that of real digits; shares, so that both may be any n."""
+    scale = SCALE.get(unit, 1.0)
+    ends = np.concatenate([part for part in (values, real) if part is not None]) * scale
+    low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
+    bins = {"start": low, "end": high + 1e-9, "size": max((high - low) / 30, 1e-6)}
+    figure = go.Figure(layout=layout(f"share of {digit}s (%)", title + (f" ({unit})" if unit else "")))
+    for name, part, colour in (("generated", values, BLUE), ("real test digits", real, REAL)):
+        if part is not None:
+            figure.add_trace(
+                go.Histogram(
+                    x=scale * part, name=name, xbins=bins, histnorm="percent", opacity=0.6, marker={"color": colour}
+                )
+            )
+    return figure.update_layout(barmode="overlay", height=300)
 
 
 def recognition(found: dict, pair: tuple[int, int]) -> go.Figure:

@@ -1,13 +1,13 @@
 """The address of a view: "?tab=confusion&a=mnist&cell=5,6". Reading never fails; what is odd is left out."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from app.curves import SHOWN
+from app.inspection import ORDERS
 from app.words import JUDGES, METRICS
 
-TABS = ("generate", "scores", "confusion", "compare", "denoise", "training", "judges")
 MAX_LENGTH = 200  # of one value
 
 
@@ -25,14 +25,15 @@ class View(NamedTuple):
     seed: int | None = None
     runs: tuple[str, ...] | None = None
     curve: str | None = None
+    order: str | None = None
 
 
-def read(params: Mapping[str, str]) -> View:
-    """Query parameters -> the view they name."""
+def read(params: Mapping[str, str], tabs: Container[str]) -> View:
+    """Query parameters -> the view they name, in one of `tabs`."""
     text = {key: str(value) for key, value in params.items() if len(str(value)) <= MAX_LENGTH}
     cell = _numbers(text.get("cell"))
     return View(
-        tab=_among(text.get("tab"), TABS),
+        tab=_among(text.get("tab"), tabs),
         a=text.get("a"),
         b=text.get("b"),
         cell=cell if cell and len(cell) == 2 else None,
@@ -43,6 +44,7 @@ def read(params: Mapping[str, str]) -> View:
         seed=_number(text.get("seed")),
         runs=tuple(text["runs"].split(",")) if text.get("runs") else None,
         curve=_among(text.get("curve"), SHOWN),
+        order=_among(text.get("order"), ORDERS),
     )
 
 

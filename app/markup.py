@@ -28,13 +28,16 @@ def verdict_line(verdict: Verdict) -> str:
     )
 
 
-def sample(uri: str, label: int, seed: int, verdicts: Sequence[Verdict], seed_name: str = "seed") -> str:
-    """A thumbnail with its name and both verdicts: one item of a `samples` list."""
+def sample(
+    uri: str, label: int, seed: int, verdicts: Sequence[Verdict], seed_name: str = "seed", value: str = ""
+) -> str:
+    """A thumbnail with its name, verdicts and perhaps a value: one item of a `samples` list."""
     lines = "".join(verdict_line(v) for v in verdicts)
     wrong = "" if all(v.right for v in verdicts) else " wrong"
+    shown = f"<b>{escape(value)}</b>" if value else ""
     return (
         f'<li class="sample{wrong}">{image(uri, f"digit {label}, {seed_name} {seed}")}'
-        f'<span class="caption"><span class="seed">{seed_name} {seed}</span>{lines}</span></li>'
+        f'<span class="caption"><span class="seed">{seed_name} {seed}</span>{shown}{lines}</span></li>'
     )
 
 

@@ -59,6 +59,7 @@ class Tab(NamedTuple):
     outputs: list
     show: Callable
     opened: Callable  # View -> one value or update for each of `settings`
+    heavy: bool = False  # whether `show` draws digits, so that it has to wait in the one queue for that
 
 
 def choices(entries: list[Entry]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from app import figures, links, walk
+from app.build import TABS
 from app.store import Store
 from app.tabs import denoise
 from diffusion_core import data
@@ -121,7 +122,7 @@ def test_a_bad_choice_is_one_line(store, settings, message):
 
 
 def test_a_link_restores_checkpoint_digits_and_seed(store):
-    view = links.read({"tab": "denoise", "a": "early", "digits": "3,8", "seed": "12"})
+    view = links.read({"tab": "denoise", "a": "early", "digits": "3,8", "seed": "12"}, TABS)
     key, *rest = denoise.opened(store, view)
     assert key["value"] == "early" and rest == ["3", "8", 12]
-    assert denoise.opened(store, links.read({"tab": "denoise", "digits": "3,8,9"}))[1:3] == ["5", "6"]
+    assert denoise.opened(store, links.read({"tab": "denoise", "digits": "3,8,9"}, TABS))[1:3] == ["5", "6"]

@@ -10,7 +10,7 @@ import pytest
 
 import demo
 from app import links, markup
-from app.build import build, head
+from app.build import TABS, build, head
 from app.links import View
 from app.store import Store
 from app.theme import STYLE, style
@@ -47,8 +47,9 @@ def page(root):
 def test_heavy_work_waits_in_one_lane_and_handlers_see_what_was_sent(page):
     functions = [f for f in page.fns.values() if f.fn is not None]
     heavy = [f for f in functions if f.concurrency_id == LANE["concurrency_id"]]
-    assert len(functions) > 15 and len(heavy) == 1
-    assert heavy[0].types_generator and heavy[0].concurrency_limit == 1
+    # Generate draws and opens a card, Denoise walks when the page arrives and for each of its five controls.
+    assert len(functions) > 40 and len(heavy) == 1 + 1 + 6
+    assert sum(bool(f.types_generator) for f in heavy) == 1 and {f.concurrency_limit for f in heavy} == {1}
     assert all(not f.preprocess and f.api_visibility == "private" for f in functions)
 
 
@@ -136,32 +137,47 @@ def test_every_text_is_escaped():
 
 
 def test_a_link_leads_back_to_its_view():
-    view = View("confusion", "mnist/p100", "early", (5, 6), "clip", "clip_margin", (1, 2), 3, 4)
+    view = View(
+        "confusion", "mnist/p100", "early", (5, 6), "clip", "clip_margin", (1, 2), 3, 4, ("a", "b"), "lr", "ink"
+    )
     link = links.write(**view._asdict())
     assert link.startswith("?tab=confusion&a=mnist/p100&b=early&cell=5,6&judge=clip")
     pairs = dict(pair.split("=") for pair in link[1:].split("&"))
-    assert links.read(pairs) == view
+    assert links.read(pairs, TABS) == view
 
 
 @pytest.mark.parametrize(
     "params",
     [
-        {"tab": "admin", "cell": "5", "judge": "me", "metric": "fid", "digits": "a,b", "n": "-1", "seed": "1e9"},
+        {
+            "tab": "admin",
+            "curve": "x",
+            "order": "y",
+            "runs": "",
+            "cell": "5",
+            "judge": "me",
+            "metric": "fid",
+            "digits": "a,b",
+            "n": "-1",
+            "seed": "1e9",
+        },
         {"tab": "", "cell": "5,6,7", "judge": "", "digits": ",", "n": "", "seed": "\u0664"},
         {"a": "x" * 10_000, "cell": "5;6", "n": "9" * 300},
         {},
     ],
 )
 def test_odd_links_are_read_as_nothing(params):
-    assert links.read(params) == View()
+    assert links.read(params, TABS) == View()
 
 
 def test_every_tab_survives_an_odd_link(root):
-    from app.tabs import compare, confusion, generate, scores
+    from app.tabs import compare, confusion, denoise, generate, inspect, scores, training
 
     view = View("confusion", "../x", "<b>", (5, 99), "clip", None, (77,), 10**9, 10**30)
-    for tab in (generate, scores, confusion, compare):
+    for tab in (generate, scores, confusion, compare, denoise, inspect):
         values = tab.opened(Store(root), view)
         assert values[0]["value"].split("/")[0] in ("mnist", "early")
     assert confusion.opened(Store(root), view)[4] is None
+    assert training.opened(Store(root), view)[1:] == ["loss", 0.9, True]
+    assert denoise.opened(Store(root), view)[1:3] == ["5", "6"] and inspect.opened(Store(root), view)[4] is None
     assert generate.opened(Store(root), view)[1:4] == [[str(d) for d in range(10)], 1, 0]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from app import curves, links, runs
+from app.build import TABS
 from app.store import Store, usable
 from app.tabs import training
 from diffusion_core.data import ROOT
@@ -123,7 +124,7 @@ def test_a_bad_choice_is_one_line(store, settings, message):
 def test_a_link_restores_runs_and_curve(store):
     link = links.write(tab="training", runs=("other", "mnist"), curve="lr")
     params = dict(part.split("=") for part in link[1:].split("&"))
-    keys, curve, *_ = training.opened(store, links.read(params))
+    keys, curve, *_ = training.opened(store, links.read(params, TABS))
     assert keys["value"] == ["other", "mnist"] and curve == "lr"
 
 

@@ -156,7 +156,9 @@ def build(store: Store) -> Tab:
             table = still()
     link = clickable("", elem_classes="words")
     settings = [key, one, other, seed]
-    tab = Tab(settings, [show, figure, table, link], guarded(store, partial(page, store)), partial(opened, store))
+    tab = Tab(
+        settings, [show, figure, table, link], guarded(store, partial(page, store)), partial(opened, store), heavy=True
+    )
     for control in (key, one, other):
         control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
     seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)
