@@ -67,6 +67,6 @@ def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
         value, entry = float(np.asarray(row[key])[0]), METRICS[key]
         place = "–"
         if real is not None and key in real:
-            place = f"more than {100 * float((np.asarray(real[key]) < value).mean()):.0f} % of them"
+            place = f"above {100 * float((np.asarray(real[key]) < value).mean()):.0f} %"
         rows.append((entry.title, show(value, entry.unit), place))
-    return markup.table(("measure", "here", f"real {label}s"), rows, "Shape of this digit beside real ones")
+    return markup.table(("measure", "here", "of real ones"), rows, "Shape of this digit beside real ones")

@@ -178,6 +178,6 @@ def test_every_tab_survives_an_odd_link(root):
         values = tab.opened(Store(root), view)
         assert values[0]["value"].split("/")[0] in ("mnist", "early")
     assert confusion.opened(Store(root), view)[4] is None
-    assert training.opened(Store(root), view)[1:] == ["loss", 0.9, True]
+    assert training.opened(Store(root), view)[1:] == ["loss", training.SMOOTHING, True]
     assert denoise.opened(Store(root), view)[1:3] == ["5", "6"] and inspect.opened(Store(root), view)[4] is None
     assert generate.opened(Store(root), view)[1:4] == [[str(d) for d in range(10)], 1, 0]

@@ -15,6 +15,7 @@ from diffusion_core.errors import UserError
 
 TITLE = "Training"
 MOST_RUNS = 4
+SMOOTHING = 0.6  # at first: more hides the fall of the first thousands of images
 REFRESH = 5.0  # seconds, while a shown run is going on
 
 
@@ -111,8 +112,8 @@ def build(store: Store) -> Tab:
         )
         curve = gr.Dropdown([(title, key) for key, title in curves.SHOWN.items()], value="loss", label="Curve",
                             filterable=False, scale=2)  # fmt: skip
-        smoothing = gr.Slider(0, 0.99, value=0.9, step=0.01, label="Smoothing", scale=2)
-        log_x = gr.Checkbox(value=True, label="Logarithmic images", scale=1, min_width=200, elem_classes="lone")
+        smoothing = gr.Slider(0, 0.99, value=SMOOTHING, step=0.01, label="Smoothing", scale=2)
+        log_x = gr.Checkbox(value=True, label="Log axis", scale=1, min_width=120, elem_classes="lone")
     figure = gr.Plot(show_label=False, container=False)
     table = still()
     still(f"<h2>From noise to digits</h2>{markup.note(WHAT)}", elem_classes="words")
@@ -143,4 +144,4 @@ def opened(store: Store, view: View) -> list:
     known = [entry.key for entry in usable(store.runs())]
     keys = [key for key in view.runs or () if key in known][:MOST_RUNS] or default(store)
     curve = view.curve or "loss"
-    return [gr.update(choices=choices(store.runs()), value=keys), curve, 0.9, True]
+    return [gr.update(choices=choices(store.runs()), value=keys), curve, SMOOTHING, True]
