@@ -7,6 +7,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 from pathlib import Path
 
 import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from app import links, markup, sprites
 from app.store import REAL, Store, usable
@@ -66,9 +69,15 @@ def head(store: Store) -> str:
     return markup.hero(None, columns, rows)
 
 
+async def healthy(request: Request) -> JSONResponse:
+    """What a load balancer asks for: this answers as long as the server does."""
+    return JSONResponse({"status": "ok"})
+
+
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
     """Serve the page until interrupted. Nothing is written outside gradio's cache, nothing is fetched."""
-    build(root).launch(
+    page = build(root)
+    server, *_ = page.launch(
         server_name=host,
         server_port=port,
         theme=theme(),
@@ -83,5 +92,8 @@ def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) 
         footer_links=[],
         share=False,
         quiet=True,
+        prevent_thread_lock=True,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )
+    server.router.routes.insert(0, Route("/healthz", healthy))  # before gradio's own, which take any name for a page
+    page.block_thread()

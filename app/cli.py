@@ -76,6 +76,7 @@ def build_parser() -> Parser:
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
     sample.add_argument("--labels", type=_labels, help="digits to draw, such as 5,6 (default: all)")
     sample.add_argument("--per-class", type=int, default=10, help="images of each digit (default: 10)")
+    sample.add_argument("--write", metavar="NUMBER", help="a number such as 2026, its digits in their order")
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
     add_sampling(sample)

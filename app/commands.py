@@ -50,12 +50,15 @@ def distill(arguments: Namespace) -> dict:
 
 def sample(arguments: Namespace) -> dict:
     from diffusion_core.generate import generate
-    from diffusion_core.noise import plan
+    from diffusion_core.noise import plan, written
 
     model = checkpoints.load(checkpoint_folder(arguments.checkpoint))
     config = sample_config(model.meta.sample, arguments)
     classes = model.meta.network.classes
-    labels, seeds = plan(arguments.per_class, arguments.seed, classes, arguments.labels)
+    if arguments.write is None:
+        labels, seeds = plan(arguments.per_class, arguments.seed, classes, arguments.labels)
+    else:
+        labels, seeds = written(arguments.write, arguments.seed, classes)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
         images = generate(model, labels, seeds, config, progress)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from app.curves import SHOWN
 from app.inspection import ORDERS
 from app.words import JUDGES, METRICS
+from diffusion_core.noise import MAX_WRITTEN
 
 MAX_LENGTH = 200  # of one value
 
@@ -26,6 +27,7 @@ class View(NamedTuple):
     runs: tuple[str, ...] | None = None
     curve: str | None = None
     order: str | None = None
+    write: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -44,6 +46,7 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         seed=_number(text.get("seed")),
         runs=tuple(text["runs"].split(",")) if text.get("runs") else None,
         curve=_among(text.get("curve"), SHOWN),
+        write=text["write"] if _number(text.get("write")) is not None and len(text["write"]) <= MAX_WRITTEN else None,
         order=_among(text.get("order"), ORDERS),
     )
 

@@ -24,30 +24,35 @@ class Request(NamedTuple):
     config: SampleConfig
 
 
-def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig) -> Request:
-    """The settings of the page, checked; what they do not name is as the checkpoint recommends."""
-    if not isinstance(digits, list | tuple) or not digits:
-        raise UserError("Choose at least one digit.")
-    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
+def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig, number="") -> Request:
+    """The settings of the page, checked; what they do not name is as the checkpoint recommends.
+
+    A `number` is written instead of the chosen digits.
+    """
     config = replace(
         recommended,
         sampler=sampler[:40] if isinstance(sampler, str) else "",
         steps=whole(steps, "Steps", 1, MAX_STEPS),
-        guidance=number(guidance, "Guidance", 0, MAX_GUIDANCE),
+        guidance=amount(guidance, "Guidance", 0, MAX_GUIDANCE),
     ).validate()
+    seed = whole(seed, "The seed", 0, MAX_SEED)
+    if number:
+        return Request(*noise.written(number.strip() if isinstance(number, str) else "", seed, CLASSES), config)
+    if not isinstance(digits, list | tuple) or not digits:
+        raise UserError("Choose at least one digit.")
+    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
     count = whole(count, "The number of each digit", 1, MAX_COUNT)
-    labels, seeds = noise.plan(count, whole(seed, "The seed", 0, MAX_SEED), CLASSES, tuple(wanted))
-    return Request(labels, seeds, config)
+    return Request(*noise.plan(count, seed, CLASSES, tuple(wanted)), config)
 
 
 def whole(value, name: str, low: int, high: int, text: bool = False) -> int:
     """A whole number from `low` to `high`; with `text`, also one written in digits."""
     if text and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
-    return int(number(value, name, low, high, "whole number"))
+    return int(amount(value, name, low, high, "whole number"))
 
 
-def number(value, name: str, low: float, high: float, kind: str = "number") -> float:
+def amount(value, name: str, low: float, high: float, kind: str = "number") -> float:
     """A finite number from `low` to `high`, and whole if `kind` says so."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
     if not good or (kind == "whole number" and value != int(value)):

@@ -4,7 +4,6 @@ import argparse
 from dataclasses import replace
 
 from diffusion_core.config import SampleConfig
-from diffusion_core.samplers import SAMPLERS
 
 OPTIONS = ("steps", "sampler", "guidance")  # fields of SampleConfig; what is not given stays as recommended
 
@@ -13,7 +12,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     """Add --steps, --sampler and --guidance."""
     group = parser.add_argument_group("sampling (default: what the checkpoint recommends)")
     group.add_argument("--steps", type=int, help="noise levels; more is slower and seldom better")
-    group.add_argument("--sampler", help=f"one of {', '.join(SAMPLERS)}")
+    group.add_argument("--sampler", help="dpmpp2m, ipndm, unipc, heun, euler, ancestral or consistency")
     group.add_argument("--guidance", type=float, help="1 = plain conditional, above: truer to the label, less varied")
 
 

@@ -15,15 +15,15 @@ MAX_TILES = 400  # tiles that the film of a finished run may hold; longer films 
 SMALL = 20  # above this many digits the tiles are smaller
 
 
-def running(labels: Tensor, seeds: Tensor, frame: Frame, text: str, run: str) -> str:
+def running(labels: Tensor, seeds: Tensor, frame: Frame, text: str, run: str, written: bool = False) -> str:
     """Labels and seeds int [N], and one frame of their images; `run` tells this run from others."""
     bar = (
         f'<progress max="{frame.total}" value="{frame.i + 1}" aria-label="Denoising"></progress>'
         f'<output class="level" aria-live="off">{escape(text)}</output>'
     )
     tiles = _tiles(labels, seeds, [frame.denoised], [frame.noisy])
-    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), (), True) for i in _order(labels)]
-    return _stage(_views() + bar, cards, 1, "", run)
+    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), (), True) for i in _order(labels, written)]
+    return _stage(_views() + bar, cards, 1, "", run, strip=_strip(frame.denoised, written))
 
 
 def finished(
@@ -33,20 +33,22 @@ def finished(
     verdicts: Sequence[Sequence[Verdict]],
     judging: bool = False,
     made: dict | None = None,
+    written: bool = False,
 ) -> str:
     """`frames` are (estimate, noisy, sigma), the last one the finished images.
 
     `verdicts` holds a row for each image; with `judging`, a judge is still at work. `made` is what the images were
-    made with, plain JSON: a click on an image sends it with label and seed, to open that digit's card.
+    made with, plain JSON: a click on an image sends it with label and seed, to open that digit's card. A `written`
+    number keeps its order, and stands above its digits.
     """
     kept = _thin(frames, max(2, MAX_TILES // len(labels)))
     tiles = _tiles(labels, seeds, [f[0] for f in kept], [f[1] for f in kept])
     if made is not None:
         tiles = [_opener(tile, int(d), int(s)) for tile, d, s in zip(tiles, labels, seeds, strict=True)]
-    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), verdicts[i], judging) for i in _order(labels)]
+    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), verdicts[i], judging) for i in _order(labels, written)]
     bar = _views() + _scrubber([f[2] for f in kept]) if len(kept) > 1 else ""
     text = "The judges are reading …" if judging else summary(verdicts)
-    return _stage(bar, cards, len(kept), text, made=made)
+    return _stage(bar, cards, len(kept), text, made=made, strip=_strip(frames[-1][0], written))
 
 
 def summary(verdicts: Sequence[Sequence[Verdict]]) -> str:
@@ -66,9 +68,17 @@ def _thin(frames: Sequence, most: int) -> list:
     return [frames[round(i * (len(frames) - 1) / (most - 1))] for i in range(most)]
 
 
-def _order(labels: Tensor) -> list[int]:
-    """Images of the same digit side by side."""
-    return labels.argsort(stable=True).tolist()
+def _order(labels: Tensor, written: bool) -> list[int]:
+    """Images of the same digit side by side, but a written number as it is."""
+    return list(range(len(labels))) if written else labels.argsort(stable=True).tolist()
+
+
+def _strip(images: Tensor, written: bool) -> str:
+    """The number as one picture; nothing for single digits."""
+    if not written:
+        return ""
+    uri = sprites.data_uri(sprites.png(sprites.sheet(images, len(images), gap=0)))
+    return f'<img class="pixels written" src="{uri}" alt="The number in generated digits">'
 
 
 def _tiles(labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list[Tensor]) -> list[str]:
@@ -121,12 +131,13 @@ def _scrubber(sigmas: Sequence[float]) -> str:
 
 
 def _stage(
-    bar: str, cards: Sequence[str], frames: int, text: str, run: str = "", made: dict | None = None
+    bar: str, cards: Sequence[str], frames: int, text: str, run: str = "", made: dict | None = None, strip: str = ""
 ) -> str:  # fmt: skip
     size = " small" if len(cards) > SMALL else ""
     head = f'<div class="bar">{bar}</div>' if bar else ""
     return (
         f'<section class="stage{size}" data-run="{run}" data-made="{escape(json.dumps(made))}" '
         f'style="--frames:{frames};--last:{frames - 1}" aria-label="Generated digits">'
-        f'{head}<p class="summary" role="status">{escape(text)}</p><ul class="cards">{"".join(cards)}</ul></section>'
+        f'{head}{strip}<p class="summary" role="status">{escape(text)}</p>'
+        f'<ul class="cards">{"".join(cards)}</ul></section>'
     )

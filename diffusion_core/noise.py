@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diffusion_core.errors import UserError
 
+MAX_WRITTEN = 24  # digits of a number
 MAX_SEED = 2**32 - 1  # torch's CPU generator (mt19937) ignores higher bits: 2^32 would be seed 0 again
 
 
@@ -33,6 +34,22 @@ def plan(per_class: int, seed: int, classes: int, labels: tuple[int, ...] | None
     row = torch.tensor(chosen)
     start = seed + classes * torch.arange(per_class)
     return row.repeat(per_class), (start[:, None] + row).flatten()
+
+
+def written(number: str, seed: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Labels and seeds, each int64 [len(number)], of a number such as "2026", its digits in their order.
+
+    The i-th digit d has seed `seed + i * classes + d`, as in `plan`: the same digit twice is drawn from two noises.
+    """
+    if not isinstance(number, str) or not number.isascii() or not number.isdigit() or len(number) > MAX_WRITTEN:
+        raise UserError(f"A number to write is 1 to {MAX_WRITTEN} digits, such as 2026.")
+    labels = torch.tensor([int(d) for d in number])
+    if int(labels.max()) >= classes:
+        raise UserError(f"Label {int(labels.max())} is outside 0..{classes - 1}.")
+    limit = MAX_SEED - len(number) * classes
+    if not 0 <= seed <= limit:
+        raise UserError(f"The seed must be from 0 to {limit}, not {seed}.")
+    return labels, seed + classes * torch.arange(len(number)) + labels
 
 
 class Noise:

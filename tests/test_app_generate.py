@@ -196,3 +196,25 @@ def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
 def test_a_click_with_odd_data_is_refused(store, named):
     with pytest.raises(UserError):
         generate.opened_card(store, named)
+
+
+def test_a_number_is_written_in_its_order_and_the_command_writes_the_same(store):
+    shown, take = list(generate.run(store, "mnist", *GOOD.values(), "2026"))[-1]
+    assert re.findall(r'data-card="([^"]+)"', shown) == ["2,9", "0,17", "2,29", "6,43"]
+    labels, seeds = noise.written("2026", 7, 10)
+    expected = draw(store.checkpoint("mnist"), labels, seeds, generate.request(*GOOD.values(), SampleConfig()).config)
+    strip = pixels(re.search(r'written" src="([^"]+)"', shown).group(1))
+    np.testing.assert_array_equal(strip, np.concatenate(list(expected[:, 0].numpy()), axis=1))
+    command = unescape(re.search(r"<code>python -m app ([^<]+)</code>", take).group(1))
+    said = build_parser().parse_args(shlex.split(command))
+    assert (said.write, said.seed) == ("2026", 7) and "write=2026" in take
+
+
+@pytest.mark.parametrize("number", ["20x6", "-5", "1" * 25, "²", 2026, ["1"], "1.5"])
+def test_what_is_not_a_number_is_refused_in_one_line(store, number):
+    with pytest.raises(UserError, match="1 to 24 digits"):
+        next(generate.run(store, "mnist", *GOOD.values(), number))
+
+
+def test_an_empty_number_means_the_chosen_digits():
+    assert generate.request(*GOOD.values(), SampleConfig(), "").labels.tolist() == [5, 6, 5, 6]

@@ -138,7 +138,7 @@ def test_every_text_is_escaped():
 
 def test_a_link_leads_back_to_its_view():
     view = View(
-        "confusion", "mnist/p100", "early", (5, 6), "clip", "clip_margin", (1, 2), 3, 4, ("a", "b"), "lr", "ink"
+        "confusion", "mnist/p100", "early", (5, 6), "clip", "clip_margin", (1, 2), 3, 4, ("a", "b"), "lr", "ink", "2026"
     )
     link = links.write(**view._asdict())
     assert link.startswith("?tab=confusion&a=mnist/p100&b=early&cell=5,6&judge=clip")

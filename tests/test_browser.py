@@ -1,5 +1,6 @@
 """The page in a real browser: it draws, it answers, it fits a phone, and it asks nothing of the outside."""
 
+import json
 import os
 import shutil
 import socket
@@ -23,7 +24,7 @@ launch(port=int(sys.argv[1]), root=Path(sys.argv[2]))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START = 90  # seconds the server may take on a busy machine
 WAIT = 30_000  # milliseconds anything on the page may take
-READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film):visible"  # the content of a tab
+READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film, .walk, .sample):visible"  # the content of a tab
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,11 @@ def visit(browser, server):
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def test_it_says_that_it_is_well(server):
+    with urlopen(f"{server}/healthz", timeout=10) as answer:
+        assert answer.status == 200 and json.load(answer) == {"status": "ok"}
 
 
 def cell(page, r: int, c: int):
@@ -256,6 +262,57 @@ def test_a_judges_mistakes_on_real_digits_can_be_looked_at(visit):
     expect(panel.locator(".sample")).to_have_count(number)
 
 
+def test_a_digit_opens_its_card(visit):
+    page = visit("?tab=generate&digits=3,5&n=1&seed=0&a=mnist")
+    page.locator("#go").click()
+    expect(page.locator("#stage .card .verdict:not(.waiting)")).to_have_count(2 * len(JUDGES), timeout=WAIT)
+    page.locator('[data-card="5,5"]').click()
+    card = page.locator("#card .digit-card")
+    expect(card).to_have_attribute("aria-label", "digit 5, seed 5")
+    expect(card.locator(".readings tbody tr")).to_have_count(len(JUDGES))
+    expect(card.locator("code")).to_contain_text("--labels 5 --per-class 1")
+    page.locator("#go").click()
+    expect(card).to_have_count(0)  # it belonged to the digits before
+
+
+def test_a_number_is_written(visit):
+    page = visit("?tab=generate&a=mnist")
+    box = page.get_by_label("… or a number to write")
+    box.fill("2026")
+    box.press("Enter")
+    expect(page.locator("#stage .summary")).to_contain_text("Classifier reads", timeout=WAIT)
+    assert page.locator("#stage .card .asked b").all_inner_texts() == ["2", "0", "2", "6"]
+    expect(page.locator("#stage .written")).to_have_js_property("naturalWidth", 4 * 28)
+
+
+def test_two_digits_come_out_of_one_noise(visit):
+    page = visit("?tab=denoise&a=slow&digits=3,8&seed=2")
+    panel = page.locator(".tabitem:visible")
+    expect(panel.locator(".walk-row")).to_have_count(2)
+    slider, level = panel.locator(".scrub"), panel.locator(".level")
+    slider.focus()
+    slider.press("Home")
+    expect(level).to_have_text("noise 40.00")
+    noisy = panel.locator(".walk-tiles figure:nth-child(2) .tile")
+    assert noisy.first.screenshot() == noisy.last.screenshot()
+    slider.press("End")
+    expect(level).to_have_text("finished")
+    assert noisy.first.screenshot() != noisy.last.screenshot()
+    expect(panel.locator(".reading").first).to_contain_text("reads 3")
+    expect(panel.locator(".track .now")).to_have_count(4)
+
+
+def test_a_digit_is_inspected_worst_first(visit):
+    page = visit("?tab=inspect&a=early&order=clip_margin")
+    panel = page.locator(".tabitem:visible")
+    expect(panel.locator(".chip[aria-pressed=true] b")).to_have_text("5")
+    expect(panel.locator(".sample")).to_have_count(PER_CLASS)
+    expect(panel.locator(".sample").first).to_have_class("sample wrong")
+    panel.locator('.chip[data-page="3"]').click()
+    expect(panel.locator(".chip[aria-pressed=true] b")).to_have_text("3")
+    expect(panel.locator(".sample.wrong")).to_have_count(0)
+
+
 def test_a_run_is_shown_from_noise_to_digits(visit):
     page = visit("?tab=training&runs=slow&curve=quarters")
     panel = page.locator(".tabitem:visible")
@@ -283,7 +340,7 @@ def test_a_run_is_shown_from_noise_to_digits(visit):
 def test_it_fits_a_phone(visit, theme):
     page = visit(f"?__theme={theme}", width=390, height=844)
     assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
-    for tab in ("Scores", "Confusion", "Compare", "Training", "Judges", "Generate"):
+    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Judges", "Generate"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_selector(READY)
         page.wait_for_timeout(300)

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from app.cli import main
+from app.cli import build_parser, main
 from diffusion_core.data import ROOT
 from diffusion_core.presets import PRESETS
+from diffusion_core.samplers import SAMPLERS
 from tests.conftest import save_tiny
 from tests.made_reports import made_report
 
@@ -52,6 +53,15 @@ def test_sample_json_settings_and_png_folder(capsys, tmp_path, tiny_folder):
     result = json.loads(text.splitlines()[-1])
     assert result["count"] == 4 and result["sample"]["sampler"] == "euler" and result["sample"]["guidance"] == 2
     assert sorted(p.name for p in out.iterdir()) == ["5-000008.png", "5-000018.png", "6-000009.png", "6-000019.png"]
+
+
+def test_sample_writes_a_number(capsys, tmp_path, tiny_folder):
+    out = tmp_path / "number.npz"
+    assert run(capsys, "sample", tiny_folder, "--write", "2026", "--seed", 3, "--steps", 1, "--out", out)[0] == 0
+    with np.load(out) as file:
+        assert file["labels"].tolist() == [2, 0, 2, 6] and file["seeds"].tolist() == [5, 13, 25, 39]
+    code, _, errors = run(capsys, "sample", tiny_folder, "--write", "20-26", "--out", out)
+    assert code == 2 and "such as 2026" in errors and "Traceback" not in errors
 
 
 def test_train_twice_then_info(capsys, tmp_path):
@@ -166,6 +176,13 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, tiny_folder, na
     assert len([line for line in err.splitlines() if line.startswith("error:")]) == 1
     assert err.strip().count("\n") == 0, err
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_help_names_every_sampler(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["sample", "--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in SAMPLERS)
 
 
 def test_the_command_line_is_read_before_torch_is_loaded():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from diffusion_core.errors import UserError
-from diffusion_core.noise import MAX_SEED, Noise, plan
+from diffusion_core.noise import MAX_SEED, Noise, plan, written
 
 
 def test_a_smaller_plan_begins_a_larger_one():
@@ -19,6 +19,21 @@ def test_the_labels_asked_for_do_not_shift_the_seeds():
     chosen = (labels == 5) | (labels == 6)
     everything = set(zip(labels[chosen].tolist(), seeds[chosen].tolist(), strict=True))
     assert set(zip(some_labels.tolist(), some_seeds.tolist(), strict=True)) == everything
+
+
+def test_a_written_number_has_the_seeds_of_the_plan():
+    labels, seeds = written("0550", 40, 10)
+    assert labels.tolist() == [0, 5, 5, 0] and seeds.tolist() == [40, 55, 65, 70]
+    planned = set(zip(*(part.tolist() for part in plan(4, 40, 10)), strict=True))
+    assert set(zip(labels.tolist(), seeds.tolist(), strict=True)) <= planned
+
+
+@pytest.mark.parametrize(
+    ("number", "seed", "classes"), [("", 0, 10), ("1" * 25, 0, 10), ("7", 0, 7), ("7", -1, 10), ("7", MAX_SEED, 10)]
+)
+def test_a_number_that_cannot_be_written_is_refused(number, seed, classes):
+    with pytest.raises(UserError):
+        written(number, seed, classes)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from app.words import JUDGES, plural
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate, stream
+from diffusion_core.noise import MAX_WRITTEN
 from diffusion_core.samplers import SAMPLERS
 
 TITLE = "Generate"
@@ -37,10 +38,11 @@ SAMPLER_NAMES = {
 # ---------------------------------------------------------------- pure
 
 
-def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Iterator[tuple[str, str]]:
+def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number="") -> Iterator[tuple[str, str]]:
     """(stage, take-away) again and again: every step of the denoising, then the verdicts."""
     checkpoint = store.checkpoint(key)
-    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample)
+    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample, number)
+    written = bool(number)
     frames, start = [], time.monotonic()
     for frame in stream(checkpoint, labels, seeds, config):
         if time.monotonic() - start > DEADLINE:
@@ -50,22 +52,27 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance) -> Ite
         frames.append((frame.denoised, frame.noisy, frame.sigma))
         if frame.i < frame.total:
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
-            yield stage.running(labels, seeds, frame, text, run=f"{start:.6f}"), ""
+            yield stage.running(labels, seeds, frame, text, f"{start:.6f}", written), ""
     images, made = frames[-1][1], made_with(key, config)
-    take = takeaway(key, labels, seeds, config, images, int(seed))
-    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made), take
+    take = takeaway(key, labels, seeds, config, images, int(seed), written)
+    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made, written), take
     for columns, problems in store.judge(images, labels):
         told = "".join(markup.note(line, "problem") for line in problems)
         more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
-        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made), told + take
+        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made, written), told + take
 
 
-def takeaway(key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int) -> str:
+def takeaway(
+    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int, written: bool = False
+) -> str:  # fmt: skip
     """Downloads, the command that draws the same digits, and a link to this view."""
-    digits = tuple(labels.unique().tolist())
+    digits = tuple(labels.tolist() if written else labels.unique().tolist())
     count = len(labels) // len(digits)
+    which = f"--labels {','.join(map(str, digits))} --per-class {count}"
+    if written:
+        which = f"--write {''.join(map(str, digits))}"
     command = (
-        f"python -m app sample {key} --labels {','.join(map(str, digits))} --per-class {count} "
+        f"python -m app sample {key} {which} "
         f"--sampler {config.sampler} --steps {config.steps} --guidance {config.guidance:g} "
         f"--seed {seed} --out digits.npz"
     )
@@ -77,19 +84,21 @@ def takeaway(key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, imag
     buttons = "".join(
         f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
     )
-    link = links.write(tab="generate", a=key, digits=digits, n=count, seed=seed)
+    what = {"write": "".join(map(str, digits))} if written else {"digits": digits, "n": count}
+    link = links.write(tab="generate", a=key, **what, seed=seed)
     return (
         f'<div class="take">{buttons}{markup.link_button(link)}</div>'
         f"<p class='note'>The same digits from the command line:</p>{markup.copyable(command, 'Copy the command')}"
     )
 
 
-def opening(store: Store, key, digits, count, seed, sampler, steps, guidance) -> tuple[str, str]:
+def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, number="") -> tuple[str, str]:
     """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
     if not usable(store.checkpoints()):
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
     checkpoint = store.checkpoint(key)
-    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample)
+    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample, number)
+    written = bool(number)
     for entry in store.reports():
         if entry.problem or entry.key.split("/")[0] != key:
             continue
@@ -102,9 +111,8 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance) ->
             said = verdicts(report.table.iloc[rows], labels.numpy())
             frames = [(images, images, 0.0)]
             told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
-            return stage.finished(labels, seeds, frames, said, made=made_with(key, config)), told + takeaway(
-                key, labels, seeds, config, images, int(seed)
-            )
+            shown = stage.finished(labels, seeds, frames, said, made=made_with(key, config), written=written)
+            return shown, told + takeaway(key, labels, seeds, config, images, int(seed), written)
     return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
 
 
@@ -158,6 +166,7 @@ def build(store: Store) -> Tab:
             digits = gr.CheckboxGroup(
                 everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True
             )
+            number = gr.Textbox(label="… or a number to write", placeholder="2026", max_length=MAX_WRITTEN)
             count = gr.Slider(1, MAX_COUNT, value=1, step=1, label="How many of each")
             with gr.Row(elem_classes="seed-row"):
                 seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
@@ -184,11 +193,15 @@ def build(store: Store) -> Tab:
             detail = clickable("", scripts.CARD, elem_id="card")
             take = clickable(with_it, elem_id="take")
 
-    settings = [checkpoint, digits, count, seed, sampler, steps, guidance]
+    settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
     checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
-    busy = go.click(lambda: (gr.Button(visible=False), gr.Button(visible=True)), None, [go, stop], queue=False, **QUIET)
+
+    def occupied():
+        return gr.Button(visible=False), gr.Button(visible=True)
+
+    busy = gr.on([go.click, number.submit], occupied, None, [go, stop], queue=False, **QUIET)
     busy.then(lambda: "", None, detail, queue=False, **QUIET)
 
     def open_card(event: gr.EventData):
@@ -222,11 +235,11 @@ def opened(store: Store, view: View) -> list:
     """
     entries = store.checkpoints()
     if view == View():
-        return [gr.update(choices=choices(entries)), *[gr.skip()] * 6]
+        return [gr.update(choices=choices(entries)), *[gr.skip()] * 7]
     known = [e.key for e in entries if e.problem is None]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(entries)
     digits = [str(d) for d in view.digits or () if d < CLASSES] or [str(d) for d in range(CLASSES)]
     count = view.n if view.n and 1 <= view.n <= MAX_COUNT else 1
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
-    return [choose(entries, key), digits, count, seed, *recommended(store, key)]
+    return [choose(entries, key), digits, count, seed, *recommended(store, key), view.write or ""]

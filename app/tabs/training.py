@@ -8,7 +8,7 @@ import numpy as np
 
 from app import curves, links, markup, runs, scripts, sprites
 from app.links import View
-from app.request import number as checked_number
+from app.request import amount
 from app.store import Store, usable
 from app.widgets import QUIET, Tab, choices, clickable, first, guarded, still
 from diffusion_core.errors import UserError
@@ -77,7 +77,7 @@ def page(store: Store, keys, shown, smoothing, log_x) -> tuple:
         return None, "", markup.note("There is no run yet. Start one: python -m app train --minutes 5", "empty"), ""
     if shown not in tuple(curves.SHOWN):
         raise UserError("Choose the curve from what is offered.")
-    smoothing = checked_number(smoothing, "Smoothing", 0, 0.99)
+    smoothing = amount(smoothing, "Smoothing", 0, 0.99)
     found = chosen(store, keys)
     colour = curves.colours(sorted(entry.key for entry in store.runs()))
     figure = curves.training(found, colour, shown, smoothing, log_x is True)
