@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 HOST ?= 127.0.0.1
 PORT ?= 7860
 
-.PHONY: setup demo test lint train bench reproduce
+.PHONY: setup demo test lint train bench screenshots reproduce
 
 setup: .venv/ready
 
@@ -34,6 +34,10 @@ train: setup
 bench: setup
 	$(RUN) -m pip install --quiet -r requirements-bench.txt
 	$(RUN) -m benchmarks
+
+# Pictures of every tab into docs/tabs/; needs Chromium.
+screenshots: setup
+	$(RUN) -m benchmarks.screenshots
 
 # Everything that is shipped, from the data alone, into out/: about three hours on two cores, resumable.
 reproduce: setup
