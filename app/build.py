@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app import links, markup, sprites
+from app import files, links, markup, sprites
 from app.store import REAL, Store, usable
-from app.tabs import compare, confusion, denoise, generate, inspect, judges, scores, training
+from app.tabs import compare, confusion, denoise, generate, inspect, judges, reports, scores, training
 from app.theme import style, theme
 from app.widgets import LANE, QUIET, guarded, still
 from diffusion_core.data import ROOT
@@ -28,6 +28,7 @@ TABS = {
     "compare": compare,
     "training": training,
     "judges": judges,
+    "reports": reports,
 }
 STRIP = (44, 2)  # columns and rows of the strip of digits in the head
 QUEUE = 64  # requests that may wait; more are refused at once
@@ -76,7 +77,7 @@ async def healthy(request: Request) -> JSONResponse:
 
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
     """Serve the page until interrupted. Nothing is written outside gradio's cache, nothing is fetched."""
-    page = build(root)
+    page, store = build(root), Store(root)
     server, *_ = page.launch(
         server_name=host,
         server_port=port,
@@ -95,5 +96,6 @@ def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) 
         prevent_thread_lock=True,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )
-    server.router.routes.insert(0, Route("/healthz", healthy))  # before gradio's own, which take any name for a page
+    ours = [Route("/healthz", healthy), Route("/reports/{name}/{id}/{file}", files.report_file(store))]
+    server.router.routes[:0] = ours  # before gradio's own, which take any name for a page
     page.block_thread()

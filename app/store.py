@@ -131,6 +131,11 @@ class Store:
         keys = [entry.key for entry in usable(self.reports())]
         return next((key for key in keys if name in (key, key.split("/")[0])), None)
 
+    def report_files(self, key: str) -> set[str]:
+        """The names of the files of a report."""
+        name, _, identity = _known(key, self.reports(), "report").partition("/")
+        return {path.name for path in (self.root / name / "reports" / identity).iterdir() if path.is_file()}
+
     def recognition(self, name: str) -> dict | None:
         """The section "recognition" of a report of the checkpoint `name` as it is now; None where there is none."""
         sha256 = self.meta(name).sha256

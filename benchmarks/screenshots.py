@@ -22,6 +22,7 @@ VIEWS = {
     "compare": ("a=mnist-early&b=mnist", ".tabitem:visible .pair"),
     "training": ("runs=mnist,mnist-turbo", ".tabitem:visible .grid-film"),
     "judges": ("", ".tabitem:visible .cell"),
+    "reports": ("", ".tabitem:visible .report"),
 }
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -24,7 +25,8 @@ launch(port=int(sys.argv[1]), root=Path(sys.argv[2]))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START = 90  # seconds the server may take on a busy machine
 WAIT = 30_000  # milliseconds anything on the page may take
-READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film, .walk, .sample):visible"  # the content of a tab
+# The content of a tab.
+READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film, .walk, .sample, .report):visible"
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +315,22 @@ def test_a_digit_is_inspected_worst_first(visit):
     expect(panel.locator(".sample.wrong")).to_have_count(0)
 
 
+def test_a_report_is_opened_and_taken_away(visit, server):
+    page = visit("?tab=reports")
+    panel = page.locator(".tabitem:visible")
+    cards = panel.locator(".report")
+    expect(cards.first).to_contain_text("mnist")
+    real = panel.locator(".report", has_text="real test digits").last
+    with page.context.expect_page() as opened:
+        real.get_by_role("link", name="Open").click()
+    expect(opened.value.locator("h1")).to_be_visible()
+    with page.expect_download() as download:
+        real.get_by_role("link", name="JSON").click()
+    assert json.loads(Path(download.value.path()).read_text())["source"]["kind"] == "real"
+    real.get_by_text("Where these numbers come from").click()
+    expect(real.locator("dd").first).to_contain_text("real/mnist-test")
+
+
 def test_a_run_is_shown_from_noise_to_digits(visit):
     page = visit("?tab=training&runs=slow&curve=quarters")
     panel = page.locator(".tabitem:visible")
@@ -340,7 +358,7 @@ def test_a_run_is_shown_from_noise_to_digits(visit):
 def test_it_fits_a_phone(visit, theme):
     page = visit(f"?__theme={theme}", width=390, height=844)
     assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
-    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Judges", "Generate"):
+    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Judges", "Reports", "Generate"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_selector(READY)
         page.wait_for_timeout(300)
