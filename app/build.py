@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app import files, links, markup, sprites
+from app import api, files, links, markup, sprites
 from app.store import REAL, Store, usable
 from app.tabs import compare, confusion, denoise, generate, inspect, judges, reports, scores, training
 from app.theme import style, theme
@@ -55,6 +55,8 @@ def build(root: Path = CHECKPOINTS) -> gr.Blocks:
         arrived = page.load(guarded(store, arrive), None, [tabs, *every], **QUIET)
         for tab in built.values():
             arrived.then(tab.show, tab.settings, tab.outputs, **(LANE if tab.heavy else {}), **QUIET)
+        for name, function in api.endpoints(store).items():
+            gr.api(guarded(store, function), api_name=name, **(LANE if name in api.HEAVY else {}))
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

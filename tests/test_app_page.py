@@ -10,6 +10,7 @@ import pytest
 
 import demo
 from app import links, markup
+from app.api import HEAVY
 from app.build import TABS, build, head
 from app.links import View
 from app.store import Store
@@ -48,9 +49,11 @@ def test_heavy_work_waits_in_one_lane_and_handlers_see_what_was_sent(page):
     functions = [f for f in page.fns.values() if f.fn is not None]
     heavy = [f for f in functions if f.concurrency_id == LANE["concurrency_id"]]
     # Generate draws and opens a card, Denoise walks when the page arrives and for each of its five controls.
-    assert len(functions) > 40 and len(heavy) == 1 + 1 + 6
+    named = {f.api_name for f in functions if f.api_visibility == "public"}
+    assert named == {"generate", "score", "report", "compare"}
+    assert len(functions) > 40 and len(heavy) == 1 + 1 + 6 + len(HEAVY)
     assert sum(bool(f.types_generator) for f in heavy) == 1 and {f.concurrency_limit for f in heavy} == {1}
-    assert all(not f.preprocess and f.api_visibility == "private" for f in functions)
+    assert all(f.api_visibility == "public" or not f.preprocess for f in functions)
 
 
 def test_the_page_starts_without_clip(root):

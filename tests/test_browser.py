@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import gradio_client
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -105,6 +106,19 @@ def visit(browser, server):
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def test_a_program_draws_judges_and_compares(server):
+    """As docs/api.md shows it."""
+    client = gradio_client.Client(server, verbose=False)
+    drawn = client.predict("mnist", [5, 6], 2, 7, api_name="/generate")
+    assert drawn["labels"] == [5, 6, 5, 6] and drawn["images"][0].startswith("data:image/png;base64,")
+    judged = client.predict(drawn["images"], drawn["labels"], api_name="/score")
+    assert judged["accuracy"]["classifier"]["n"] == 4 and len(judged["images"][0]) == len(JUDGES)
+    assert client.predict("early", api_name="/report")["metrics"]["overall"]["accuracy"]["n"] == 10 * PER_CLASS
+    assert "mnist is better than early" in client.predict("early", "mnist", api_name="/compare")["verdict"]
+    with pytest.raises(gradio_client.exceptions.AppError, match="no checkpoint 'nobody'"):
+        client.predict("nobody", [5], api_name="/generate")
 
 
 def test_it_says_that_it_is_well(server):
