@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from html import unescape
 
 import gradio as gr
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import stage
+from app import qualities, stage
 from app.cli import build_parser
 from app.links import View
 from app.store import Store
@@ -23,6 +24,7 @@ from app.words import JUDGES
 from diffusion_core import noise
 from diffusion_core.config import SampleConfig
 from diffusion_core.errors import UserError
+from diffusion_core.generate import block_size
 from diffusion_core.generate import generate as draw
 from tests.pages import make_root
 
@@ -218,3 +220,36 @@ def test_what_is_not_a_number_is_refused_in_one_line(store, number):
 
 def test_an_empty_number_means_the_chosen_digits():
     assert generate.request(*GOOD.values(), SampleConfig(), "").labels.tolist() == [5, 6, 5, 6]
+
+
+def test_ready_made_settings_cost_what_the_network_is_shown(store):
+    sample = SampleConfig(steps=10, guidance=1.5, interval=(0.5, 5.0))
+    for config in (
+        sample,
+        replace(sample, guidance=1.0),
+        replace(sample, steps=5),
+        replace(sample, interval=(0, 1000)),
+    ):
+        model = store.checkpoint("mnist")
+        seen = []
+        hook = model.denoiser.network.register_forward_pre_hook(
+            lambda _, inputs, seen=seen: seen.append(len(inputs[0]))
+        )
+        draw(model, *noise.plan(1, 0, 10), config)
+        hook.remove()
+        rows = block_size(config)
+        assert sum(seen) == rows * qualities.work(config)
+    shown = {key: title for title, key in qualities.choices(sample, False)}
+    assert shown["recommended"].startswith("As recommended: 10 steps;") and "13 times" not in shown["plain"]
+    assert f"{10 / 13:.2g} times the work" in shown["plain"]
+    assert [q.steps for q in qualities.qualities(replace(sample, steps=2), True)] == [2, 1, 4]
+
+
+def test_a_quality_sets_steps_and_guidance(store):
+    keys = [key for _, key in generate.ready_made(store, "mnist")]
+    assert keys[0] == "recommended"
+    assert generate.made_ready(store, "mnist", "recommended") == generate.recommended(store, "mnist")[1:]
+    assert generate.made_ready(store, "mnist", "plain")[1] == 1
+    for odd in (None, "best", 3, ["plain"]):
+        with pytest.raises(UserError, match="on offer"):
+            generate.made_ready(store, "mnist", odd)

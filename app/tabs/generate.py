@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from app import links, markup, scripts, sprites, stage
+from app import links, markup, qualities, scripts, sprites, stage
 from app.card import card
 from app.links import View
 from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request, whole
@@ -152,6 +152,23 @@ def recommended(store: Store, key) -> tuple[str, int, float]:
     return config.sampler, config.steps, config.guidance
 
 
+def ready_made(store: Store, key) -> list[tuple[str, str]]:
+    """The ready-made settings of a checkpoint for a picker; none where there is no checkpoint."""
+    if not key:
+        return []
+    meta = store.meta(key)
+    return qualities.choices(meta.sample, meta.distill is not None)
+
+
+def made_ready(store: Store, key, quality) -> tuple[int, float]:
+    """Steps and guidance of one of them. `UserError` for another."""
+    meta = store.meta(key)
+    for found in qualities.qualities(meta.sample, meta.distill is not None):
+        if found.key == quality:
+            return found.steps, found.guidance
+    raise UserError("Choose one of the qualities on offer.")
+
+
 # ---------------------------------------------------------------- gradio
 
 
@@ -175,6 +192,9 @@ def build(store: Store) -> Tab:
                 go = gr.Button("Generate", variant="primary", elem_id="go")
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
             checkpoint = picker(entries, "Checkpoint")
+            how = gr.Dropdown(
+                ready_made(store, key), value=qualities.RECOMMENDED, label="Quality", filterable=False, elem_id="how"
+            )
             with gr.Accordion("Advanced", open=False):
                 names = [(SAMPLER_NAMES.get(name, name), name) for name in SAMPLERS]
                 sampler = gr.Dropdown(names, value=sampler_now, label="Sampler", filterable=False)
@@ -195,7 +215,12 @@ def build(store: Store) -> Tab:
 
     settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
-    checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
+
+    def other(key):
+        return gr.update(choices=ready_made(store, key), value=qualities.RECOMMENDED), *recommended(store, key)
+
+    checkpoint.input(guarded(store, other), [checkpoint], [how, sampler, steps, guidance], **QUIET)
+    how.input(guarded(store, partial(made_ready, store)), [checkpoint, how], [steps, guidance], **QUIET)
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
 
     def occupied():
