@@ -7,6 +7,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+ENLARGED = 4  # pixels of an animation a pixel of the image
+FRAME_MS, LAST_MS = 120, 1500
+
 
 def arrays(images: Tensor) -> np.ndarray:
     """uint8 [N, C, H, W] -> uint8 [N, H, W] for one channel, [N, H, W, 3] for colour."""
@@ -47,6 +50,16 @@ def sheet(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
         y, x = gap + (i // columns) * height, gap + (i % columns) * width
         picture[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
     return picture
+
+
+def animation(frames: list[Tensor], columns: int, kind: str) -> bytes:
+    """Frames, each uint8 [N, C, H, W] -> a moving picture, "GIF" or "WEBP", lossless for greys; the last stays."""
+    sheets = [sheet(frame, columns).repeat(ENLARGED, 0).repeat(ENLARGED, 1) for frame in frames]
+    first, *rest = (Image.fromarray(pixels) for pixels in sheets)
+    buffer, pauses = io.BytesIO(), [FRAME_MS] * len(rest) + [LAST_MS]
+    options = {"lossless": True} if kind == "WEBP" else {"optimize": False}
+    first.save(buffer, kind, save_all=True, append_images=rest, duration=pauses, loop=0, **options)
+    return buffer.getvalue()
 
 
 def ink(images: Tensor, columns: int) -> str:

@@ -24,7 +24,7 @@ from app.words import JUDGES
 from diffusion_core import noise
 from diffusion_core.config import SampleConfig
 from diffusion_core.errors import UserError
-from diffusion_core.generate import block_size
+from diffusion_core.generate import block_size, stream
 from diffusion_core.generate import generate as draw
 from tests.pages import make_root
 
@@ -253,3 +253,19 @@ def test_a_quality_sets_steps_and_guidance(store):
     for odd in (None, "best", 3, ["plain"]):
         with pytest.raises(UserError, match="on offer"):
             generate.made_ready(store, "mnist", odd)
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_the_animation_is_the_denoising_frame_by_frame(store, kind):
+    take = list(generate.run(store, "mnist", *GOOD.values()))[-1][1]
+    data = re.search(rf'download="digits.{kind}" href="data:image/{kind};base64,([^"]+)"', take).group(1)
+    labels, seeds, config = generate.request(*GOOD.values(), store.meta("mnist").sample)
+    *expected, last = (frame.denoised for frame in stream(store.checkpoint("mnist"), labels, seeds, config))
+    assert torch.equal(last, expected[-1])  # Euler's last estimate is the image: Pillow makes one frame of both
+    with Image.open(io.BytesIO(base64.b64decode(data))) as film:
+        assert film.n_frames == len(expected) == 3
+        for i, frame in enumerate(expected):
+            film.seek(i)
+            shown = np.asarray(film.convert("L"))[::4, ::4]
+            np.testing.assert_array_equal(shown[2:30, 2:30], frame[0, 0].numpy())
+            np.testing.assert_array_equal(shown[32:60, 32:60], frame[3, 0].numpy())

@@ -1,7 +1,7 @@
 """Generate: draw digits, watch them form, and read what the judges make of each."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import gradio as gr
@@ -54,7 +54,7 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
             yield stage.running(labels, seeds, frame, text, f"{start:.6f}", written), ""
     images, made = frames[-1][1], made_with(key, config)
-    take = takeaway(key, labels, seeds, config, images, int(seed), written)
+    take = takeaway(key, labels, seeds, config, images, int(seed), written, [frame[0] for frame in frames])
     yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made, written), take
     for columns, problems in store.judge(images, labels):
         told = "".join(markup.note(line, "problem") for line in problems)
@@ -63,7 +63,8 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number
 
 
 def takeaway(
-    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int, written: bool = False
+    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int, written: bool = False,
+    frames: Sequence[Tensor] = (),
 ) -> str:  # fmt: skip
     """Downloads, the command that draws the same digits, and a link to this view."""
     digits = tuple(labels.tolist() if written else labels.unique().tolist())
@@ -81,6 +82,10 @@ def takeaway(
         ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
         ("npz", "digits.npz", sprites.npz(images, labels, seeds)),
     )
+    if len(frames) > 1:
+        for kind in ("gif", "webp"):
+            film = sprites.data_uri(sprites.animation(list(frames), columns, kind.upper()), f"image/{kind}")
+            files += ((kind.upper(), f"digits.{kind}", film),)
     buttons = "".join(
         f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
     )
