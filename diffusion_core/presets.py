@@ -18,14 +18,14 @@ class Preset(NamedTuple):
 
 
 LEAN = NetworkConfig(channels=(64, 96), norm="none", up_conv="low")  # chosen in LOG.md, "The recipe"
-DRAWN = SampleConfig(guidance=1.45, interval=(0.5, 5.0))  # chosen in docs/sampling.md
+DRAWN = SampleConfig(guidance=1.45, interval=(0.5, 5.0))  # chosen in docs/sampling.md; a short run needs more
 MUON = TrainConfig(optimizer="muon", muon_lr=0.01, batch=128)
 
 # One recipe, two lengths: its rates fall with the images seen and not towards a planned end. By the classifier, n =
-# 10,000 (`python -m benchmarks quality`): 99.57 % right, FD 7.2 times its floor, recall .929; 99.31 %, 8.9, .916.
+# 10,000 (`python -m benchmarks quality`): 99.49 % right, FD 4.8 times its floor, recall .931; 99.31 %, 8.9, .916.
 PRESETS = {
-    "mnist": Preset(LEAN, MUON, DRAWN, minutes=25),
-    "mnist-fast": Preset(LEAN, MUON, DRAWN, minutes=10),
+    "mnist": Preset(LEAN, MUON, DRAWN, minutes=55),
+    "mnist-fast": Preset(LEAN, MUON, replace(DRAWN, guidance=1.6), minutes=10),
 }
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 PATH_STEPS = 10  # of the teacher's path
