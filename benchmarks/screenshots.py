@@ -21,7 +21,7 @@ VIEWS = {
     "confusion": ("a=mnist-early", ".tabitem:visible .cell"),
     "compare": ("a=mnist-early&b=mnist", ".tabitem:visible .pair"),
     "training": ("runs=mnist,mnist-turbo", ".tabitem:visible .grid-film"),
-    "judges": ("", ".tabitem:visible .cell"),
+    "judges": ("", ".tabitem:visible .cell:visible"),
     "reports": ("", ".tabitem:visible .report"),
 }
 

@@ -29,8 +29,9 @@ PRESETS = {
 }
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 PATH_STEPS = 10  # of the teacher's path
-STUDENT_EXTRA = 0.1  # guidance of the path above the teacher's own: a student loses some faithfulness (LOG.md)
-SECOND_LEVEL = 1.2  # of the noise added between two calls, on the path too; chosen in docs/sampling.md
+STUDENT_EXTRA = 0.25  # guidance of the path above the teacher's own: a student loses some faithfulness (LOG.md)
+STUDENT_PLACES = (0, 5, 6)  # on it: pure noise, 1.6 and 0.7
+SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampling.md
 
 
 def preset(name: str) -> Preset:
@@ -45,9 +46,9 @@ def student(teacher: CheckpointMeta) -> Preset:
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
     drawn = teacher.sample
-    even = karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist()
-    path = tuple(sorted({*even, SECOND_LEVEL}, reverse=True))
+    path = tuple(karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist())
     guidance = round(drawn.guidance + STUDENT_EXTRA, 6)
-    distill = DistillConfig(guidance, drawn.interval, path, levels=(path[0], SECOND_LEVEL))
-    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=distill.levels)
+    levels = tuple(path[place] for place in STUDENT_PLACES)
+    distill = DistillConfig(guidance, drawn.interval, path, levels)
+    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=(path[0], SECOND_LEVEL))
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)

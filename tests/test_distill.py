@@ -115,6 +115,6 @@ def test_the_students_path_is_guided_more_strongly_than_its_teacher_recommends(t
     meta = save_tiny(tmp_path / "tiny")
     meta = replace(meta, sample=replace(meta.sample, guidance=1.7, interval=(0.2, 9.0)))
     preset = student(meta)
-    assert preset.distill.guidance == 1.8 and preset.distill.interval == (0.2, 9.0)
+    assert preset.distill.guidance == 1.95 and preset.distill.interval == (0.2, 9.0)
     assert preset.sample.guidance == 1 and set(preset.distill.levels) <= set(preset.distill.path)
     assert preset.network == meta.network
