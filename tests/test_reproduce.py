@@ -51,5 +51,6 @@ def test_a_part_that_failed_is_done_again_and_a_finished_one_is_not(reproduce, t
 def test_the_early_checkpoint_is_the_beginning_of_the_whole_run(reproduce, tmp_path):
     _, commands = reproduce()
     trained = [line for line in commands if " train " in line]
-    assert [line.split()[-1].rsplit("/", 1)[1] for line in trained] == ["mnist-early", "mnist-fast", "mnist"]
+    names = [line.split()[-1].rsplit("/", 1)[1] for line in trained]
+    assert names == ["mnist-early", "mnist-fast", "teacher", "mnist"]
     assert all("--preset mnist --images 128" in line for line in trained)

@@ -197,9 +197,8 @@ def build(store: Store) -> Tab:
                 go = gr.Button("Generate", variant="primary", elem_id="go")
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
             checkpoint = picker(entries, "Checkpoint")
-            how = gr.Dropdown(
-                ready_made(store, key), value=qualities.RECOMMENDED, label="Quality", filterable=False, elem_id="how"
-            )
+            offered, own = ready_made(store, key), qualities.RECOMMENDED if key else None
+            how = gr.Dropdown(offered, value=own, label="Quality", filterable=False, elem_id="how")
             with gr.Accordion("Advanced", open=False):
                 names = [(SAMPLER_NAMES.get(name, name), name) for name in SAMPLERS]
                 sampler = gr.Dropdown(names, value=sampler_now, label="Sampler", filterable=False)
