@@ -74,8 +74,8 @@ def endpoints(store: Store) -> dict[str, Callable]:
         found = store.report(_report_key(store, name))
         return {
             "name": name,
-            "metrics": _plain(found.metrics),
-            "real": _plain(found.reference.metrics),
+            "metrics": found.summary.to_dict()["metrics"],
+            "real": found.reference.to_dict()["metrics"],
             "findings": [entry["text"] for entry in found.details.get("findings", [])],
         }
 
@@ -116,12 +116,3 @@ def _report_key(store: Store, name) -> str:
     if key is None:
         raise UserError(f"There is no report '{str(name)[:40]}'.")
     return key
-
-
-def _plain(metrics: dict) -> dict:
-    """Estimates as JSON objects."""
-    overall = {key: e.to_dict() for key, e in metrics["overall"].items()}
-    return {
-        "overall": overall,
-        "per_class": {name: {key: e.to_dict() for key, e in row.items()} for name, row in metrics["per_class"].items()},
-    }

@@ -34,9 +34,8 @@ STRIP = (44, 2)  # columns and rows of the strip of digits in the head
 QUEUE = 64  # requests that may wait; more are refused at once
 
 
-def build(root: Path = CHECKPOINTS) -> gr.Blocks:
-    """The page over the checkpoints and reports in `root`."""
-    store = Store(root)
+def build(store: Store) -> gr.Blocks:
+    """The page over the checkpoints and reports of a store."""
     with gr.Blocks(title="Digits out of noise", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         still(head(store), elem_id="head")
         built = {}
@@ -79,7 +78,8 @@ async def healthy(request: Request) -> JSONResponse:
 
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
     """Serve the page until interrupted. Nothing is written outside gradio's cache, nothing is fetched."""
-    page, store = build(root), Store(root)
+    store = Store(root)
+    page = build(store)
     server, *_ = page.launch(
         server_name=host,
         server_port=port,

@@ -23,9 +23,9 @@ def address(key: str, file: str) -> str:
 
 
 def report_file(store: Store):
-    """The endpoint. 404 in one line for anything that is not on offer."""
+    """The endpoint, run in a thread: it reads the disk. 404 in one line for anything that is not on offer."""
 
-    async def endpoint(request: Request) -> Response:
+    def endpoint(request: Request) -> Response:
         key, file = f"{request.path_params['name']}/{request.path_params['id']}", request.path_params["file"]
         if file not in FILES or key not in [entry.key for entry in usable(store.reports())]:
             return PlainTextResponse("There is no such report.", 404)

@@ -55,6 +55,16 @@ def pager(page: int, pages: int) -> str:
     return f'<nav class="pager" aria-label="Pages">{before}<span>page {page + 1} of {pages}</span>{after}</nav>'
 
 
+def film_bar(texts: Sequence[str], at: int, label: str, pause: int) -> str:
+    """A play button and a slider over a film (scripts.FILM): a text a frame, the frame it starts at, milliseconds."""
+    return (
+        '<div class="bar"><button type="button" class="quiet" data-play>Play</button>'
+        f'<input type="range" class="scrub" min="0" max="{len(texts) - 1}" value="{at}" data-pause="{pause}" '
+        f'data-texts="{escape("|".join(texts))}" aria-label="{escape(label)}">'
+        f'<output class="level" aria-live="off">{escape(texts[at])}</output></div>'
+    )
+
+
 Cell = str | tuple[str, str]  # a value, or a value with smaller print below it
 
 

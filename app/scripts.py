@@ -122,7 +122,7 @@ element.addEventListener('click', (event) => {
     range.value = Number(range.value) + 1;
     wind(range);
     if (range.value === range.max) stop();
-  }, Number(range.dataset.pause || 700));
+  }, Number(range.dataset.pause));
 });
 const begin = () => {
   stop();

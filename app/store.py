@@ -81,6 +81,7 @@ class Store:
         self._reports = Kept(load_report, size=24)
         self._runs = Kept(read_run, size=16)
         self._lock, self._warmed = threading.Lock(), False
+        self._scorers: dict[str, Callable] = {}
 
     # --- checkpoints -------------------------------------------------------
 
@@ -130,6 +131,10 @@ class Store:
         """The usable report that `name` means: "NAME/ID" itself, or the first one of "NAME"; else None."""
         keys = [entry.key for entry in usable(self.reports())]
         return next((key for key in keys if name in (key, key.split("/")[0])), None)
+
+    def real_reports(self) -> Iterator[Report]:
+        """The reports of the real test digits."""
+        return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
 
     def report_files(self, key: str) -> set[str]:
         """The names of the files of a report."""
@@ -222,10 +227,8 @@ class Store:
 
     def real_rows(self, label: int) -> dict | None:
         """The score columns of the real test digits of one label; None without a report of real digits."""
-        for entry in usable(self.reports()):
-            if entry.key.split("/")[0] == REAL:
-                table = self.report(entry.key).table
-                return {key: values.to_numpy() for key, values in table[table["label"] == label].items()}
+        for real in self.real_reports():
+            return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
         return None
 
     def warm(self) -> None:
@@ -239,7 +242,9 @@ class Store:
         from eval.scorers import load_scorers  # it imports what the judges need, which the listing does not
 
         with self._lock:
-            return load_scorers((name,))[0]
+            if name not in self._scorers:
+                self._scorers[name] = load_scorers((name,))[0]
+            return self._scorers[name]
 
     # --- words -------------------------------------------------------------
 

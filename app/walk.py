@@ -10,7 +10,7 @@ from torch import Tensor
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.config import SampleConfig
 from diffusion_core.data import Dataset
-from diffusion_core.generate import generate, noised, stream
+from diffusion_core.generate import noised, stream
 
 LEVELS = 24  # noise levels of the walk; the sampler takes as many steps
 
@@ -40,12 +40,10 @@ def walk(
     `test` has the real digits; `probabilities` are a judge's, [N, classes] of uint8 images [N, C, H, W].
     """
     labels, seeds, config = torch.tensor(pair), torch.full((2,), seed), fine(checkpoint)
-    frames = list(stream(checkpoint, labels, seeds, config))
-    blind: list[Tensor] = []
-    generate(checkpoint, labels, seeds, config, watch=lambda i, rows, with_label, without: blind.append(without))
+    frames = list(stream(checkpoint, labels, seeds, config, blind=True))
     sigmas = [frame.sigma for frame in frames]
-    noisy, told = (torch.stack([getattr(frame, part) for frame in frames]) for part in ("noisy", "denoised"))
-    untold = torch.stack([*blind, frames[-1].denoised])
+    parts = ("noisy", "denoised", "blind")
+    noisy, told, untold = (torch.stack([getattr(frame, part) for frame in frames]) for part in parts)
     ways = []
     for i, label in enumerate(pair):
         own = (test.labels == label).nonzero().flatten()

@@ -32,9 +32,10 @@ Watch = Callable[[int, slice, Tensor, Tensor], None]
 
 
 class Frame(NamedTuple):
-    """One noise level of a running generation; both images uint8 [N, C, H, W].
+    """One noise level of a running generation; images uint8 [N, C, H, W].
 
-    In the last frame (i == total) sigma is 0 and both are the finished images.
+    In the last frame (i == total) sigma is 0 and all are the finished images. `blind` is the estimate by the denoiser
+    that is told no label; None unless it was asked for.
     """
 
     i: int
@@ -42,6 +43,7 @@ class Frame(NamedTuple):
     sigma: float
     noisy: Tensor
     denoised: Tensor
+    blind: Tensor | None = None
 
 
 def generate(
@@ -92,12 +94,21 @@ def _draw(
 
 
 @torch.no_grad()
-def stream(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> Iterator[Frame]:
+def stream(
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, blind: bool = False
+) -> Iterator[Frame]:
     """The same images, a `Frame` a noise level, all of them side by side."""
     _check(checkpoint, labels, seeds, config)
-    for step in _steps(checkpoint, labels, seeds, config):
-        noisy = to_uint8(step.x.cpu(), checkpoint.spec)
-        yield Frame(step.i, config.steps, step.sigma, noisy, to_uint8(step.denoised.cpu(), checkpoint.spec))
+    aside: list[Tensor] = []  # a tensor a block; the last calls belong to the step that is yielded (see `_draw`)
+    blocks = -(-len(labels) // block_size(config))
+    for step in _steps(checkpoint, labels, seeds, config, aside.append if blind else None):
+        noisy, denoised = (to_uint8(x.cpu(), checkpoint.spec) for x in (step.x, step.denoised))
+        untold = None
+        if blind:
+            here = torch.cat(aside[-blocks:])[: len(labels)] if step.i < config.steps else step.denoised
+            untold = to_uint8(here.cpu(), checkpoint.spec)
+            aside.clear()
+        yield Frame(step.i, config.steps, step.sigma, noisy, denoised, untold)
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ def built(root):
     """The page, built within an event loop: without one gradio makes several of its own and closes none."""
 
     async def inside():
-        return build(root)
+        return build(Store(root))
 
     return asyncio.run(inside())
 
@@ -58,7 +58,8 @@ def test_heavy_work_waits_in_one_lane_and_handlers_see_what_was_sent(page):
 
 def test_the_page_starts_without_clip(root):
     code = (
-        "import sys, pathlib; from app.build import build; build(pathlib.Path(sys.argv[1]));"
+        "import sys, pathlib; from app.build import build; from app.store import Store;"
+        "build(Store(pathlib.Path(sys.argv[1])));"
         "print({'torch', 'open_clip', 'timm', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, root], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -36,6 +36,8 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     root = make_root(folder / "checkpoints")
     shutil.copytree(ROOT / "checkpoints" / "mnist", root / "slow", ignore=shutil.ignore_patterns("reports", "resume"))
+    student = shutil.ignore_patterns("reports", "resume")
+    shutil.copytree(ROOT / "checkpoints" / "mnist-turbo", root / "student", ignore=student)
     for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
     with socket.socket() as probe:
@@ -298,6 +300,13 @@ def test_a_digit_opens_its_card(visit):
     expect(card.locator("code")).to_contain_text("--labels 5 --per-class 1")
     page.locator("#go").click()
     expect(card).to_have_count(0)  # it belonged to the digits before
+
+
+def test_the_qualities_are_those_of_the_checkpoint_a_link_names(visit):
+    """Only the student of the test folder has calls to choose from."""
+    page = visit("?tab=generate&a=student")
+    page.locator("#how input").click()
+    expect(page.get_by_role("option", name="One call")).to_be_visible()
 
 
 def test_a_number_is_written(visit):

@@ -7,7 +7,7 @@ import numpy as np
 
 from app import links, markup, matrix, scripts, sprites
 from app.links import View
-from app.store import REAL, Store, usable
+from app.store import Store, usable
 from app.verdicts import judged, verdicts, worst_first
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker
 from app.words import JUDGES, the
@@ -79,11 +79,9 @@ def chosen_report(store: Store, key: str, kind: str) -> Report:
     report = store.report(key)
     if kind != "real" or report.source.kind == "real":
         return report
-    for entry in usable(store.reports()):
-        if entry.key.split("/")[0] == REAL:
-            real = store.report(entry.key)
-            if set(real.scorers) == set(report.scorers):
-                return real
+    for real in store.real_reports():
+        if set(real.scorers) == set(report.scorers):
+            return real
     raise UserError("There is no report of real test digits under these judges. Make it: python -m app score real")
 
 

@@ -54,13 +54,8 @@ def walked(store: Store, key: str, sha256: str, pair: tuple[int, int], seed: int
 def films(sigmas: list[float], ways: list[Way], seed: int) -> str:
     """One slider over all films: four a digit, with what the classifier reads in the model's estimates."""
     last = len(sigmas) - 1
-    texts = "|".join("finished" if sigma == 0 else f"noise {sigma:.2f}" for sigma in sigmas)
-    bar = (
-        '<div class="bar"><button type="button" class="quiet" data-play>Play</button>'
-        f'<input type="range" class="scrub" min="0" max="{last}" value="{last // 2}" data-texts="{texts}" '
-        'data-pause="160" aria-label="From noise to the image">'
-        f'<output class="level" aria-live="off">{texts.split("|")[last // 2]}</output></div>'
-    )
+    texts = ["finished" if sigma == 0 else f"noise {sigma:.2f}" for sigma in sigmas]
+    bar = markup.film_bar(texts, last // 2, "From noise to the image", 160)
     rows = "".join(_row(way, sigmas, seed) for way in ways)
     return (
         f'<section class="walk" style="--frames:{last + 1};--last:{last // 2}" '

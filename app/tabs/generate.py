@@ -72,11 +72,7 @@ def takeaway(
     which = f"--labels {','.join(map(str, digits))} --per-class {count}"
     if written:
         which = f"--write {''.join(map(str, digits))}"
-    command = (
-        f"python -m app sample {key} {which} "
-        f"--sampler {config.sampler} --steps {config.steps} --guidance {config.guidance:g} "
-        f"--seed {seed} --out digits.npz"
-    )
+    command = sample_command(key, which, config, seed, "digits.npz")
     columns = len(digits) if len(digits) > 1 else count
     files = (
         ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
@@ -121,6 +117,14 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, nu
     return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
 
 
+def sample_command(key: str, which: str, config: SampleConfig, seed: int, out: str) -> str:
+    """The command line that draws the same digits."""
+    return (
+        f"python -m app sample {key} {which} --sampler {config.sampler} --steps {config.steps} "
+        f"--guidance {config.guidance:g} --seed {seed} --out {out}"
+    )
+
+
 def made_with(key: str, config: SampleConfig) -> dict:
     """What a click on a digit sends back, so that its card needs nothing that the server would have to keep."""
     return {"key": key, "sampler": config.sampler, "steps": config.steps, "guidance": config.guidance}
@@ -137,10 +141,7 @@ def opened_card(store: Store, named) -> str:
     labels, seeds, config = request([label], 1, seed - label, *settings, checkpoint.meta.sample)
     image = generate(checkpoint, labels, seeds, config)
     row, near = store.examined(image, labels)
-    command = (
-        f"python -m app sample {made['key']} --labels {label} --per-class 1 --sampler {config.sampler} "
-        f"--steps {config.steps} --guidance {config.guidance:g} --seed {seed - label} --out digit.npz"
-    )
+    command = sample_command(made["key"], f"--labels {label} --per-class 1", config, seed - label, "digit.npz")
     return card(image[0], label, seed, row, store.real_rows(label), near, command)
 
 
@@ -220,10 +221,11 @@ def build(store: Store) -> Tab:
     settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
 
-    def other(key):
-        return gr.update(choices=ready_made(store, key), value=qualities.RECOMMENDED), *recommended(store, key)
+    def offered_now(key):
+        return gr.update(choices=ready_made(store, key), value=qualities.RECOMMENDED)
 
-    checkpoint.input(guarded(store, other), [checkpoint], [how, sampler, steps, guidance], **QUIET)
+    checkpoint.change(guarded(store, offered_now), [checkpoint], [how], **QUIET)  # by a link, too
+    checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
     how.input(guarded(store, partial(made_ready, store)), [checkpoint, how], [steps, guidance], **QUIET)
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
 

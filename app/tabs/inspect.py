@@ -9,7 +9,7 @@ from app import figures, inspection, links, markup, scripts, sprites
 from app.inspection import FILTERS, ORDERS
 from app.links import View
 from app.request import whole
-from app.store import REAL, Store, usable
+from app.store import Store, usable
 from app.verdicts import verdicts
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker
 from app.words import show
@@ -69,8 +69,7 @@ def real_report(store: Store, report: Report) -> Report | None:
     """The real test digits under the same judges, if they were scored."""
     if report.source.kind == "real":
         return None
-    reals = (store.report(entry.key) for entry in usable(store.reports()) if entry.key.split("/")[0] == REAL)
-    return next((real for real in reals if set(real.scorers) >= set(report.scorers)), None)
+    return next((real for real in store.real_reports() if set(real.scorers) >= set(report.scorers)), None)
 
 
 def page(store: Store, key, kept, order, end, digit, number) -> tuple:

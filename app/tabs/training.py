@@ -58,13 +58,8 @@ def grids(found: list[runs.Run]) -> str:
             f"<figcaption>{escape(run.name)}</figcaption></figure>"
         )
     last = len(thresholds) - 1
-    texts = "|".join("untrained" if n == 0 else f"{n:,} images" for n in thresholds)
-    bar = (
-        '<div class="bar"><button type="button" class="quiet" data-play>Play</button>'
-        f'<input type="range" class="scrub" min="0" max="{last}" value="{last}" data-texts="{texts}" '
-        'aria-label="Images seen"><output class="level" aria-live="off">'
-        f"{texts.split('|')[-1]}</output></div>"
-    )
+    texts = ["untrained" if n == 0 else f"{n:,} images" for n in thresholds]
+    bar = markup.film_bar(texts, last, "Images seen", 700)
     return (
         f'<section class="training-film" style="--frames:{last + 1};--last:{last}">{bar}'
         f'<div class="films">{"".join(pictures)}</div></section>'
