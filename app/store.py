@@ -213,9 +213,12 @@ class Store:
         return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
 
     def examined(self, image: Tensor, labels: Tensor) -> tuple[dict, list[tuple[str, Tensor, float]]]:
-        """All columns of one image [1, C, H, W] as arrays [1], and its nearest training and test digit."""
-        columns: dict[str, Tensor] = {}
-        for name in (*JUDGES, "shape", "neighbours"):
+        """All columns of one image [1, C, H, W] as arrays [1], and its nearest training and test digit.
+
+        A judge that has nothing to say is left out, as when a run is judged.
+        """
+        *_, (columns, _) = self.judge(image, labels)
+        for name in ("shape", "neighbours"):
             columns |= self._scorer(name)(image, labels)
         row = {key: value.numpy() for key, value in columns.items()}
         near = []

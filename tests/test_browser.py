@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -305,7 +306,9 @@ def test_a_digit_opens_its_card(visit):
 def test_the_qualities_are_those_of_the_checkpoint_a_link_names(visit):
     """Only the student of the test folder has calls to choose from."""
     page = visit("?tab=generate&a=student")
-    page.locator("#how input").click()
+    quality = page.locator("#how input")
+    expect(quality).to_have_value(re.compile("As recommended: 2 steps"))
+    quality.click()
     expect(page.get_by_role("option", name="One call")).to_be_visible()
 
 

@@ -112,3 +112,17 @@ def test_progress_counts_every_image(tiny):
     labels, seeds = plan(2, 0, 10)
     generate(tiny, labels, seeds, replace(CONFIG, steps=1), lambda *pair: seen.append(pair))
     assert seen == [(block_size(CONFIG), 20), (20, 20)]
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp2m", "heun"])
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+def test_the_stream_shows_the_blind_estimates_that_a_watcher_sees(model, sampler, guidance):
+    config = replace(CONFIG, sampler=sampler, guidance=guidance, steps=2)
+    labels, seeds = plan(4, 0, 10)  # more than a block
+    watched = [[], []]
+    generate(model, labels, seeds, config, watch=lambda i, rows, told, untold: watched[i].append(untold))
+    frames = list(stream(model, labels, seeds, config, blind=True))
+    for frame, seen in zip(frames, watched, strict=False):
+        assert torch.equal(frame.blind, torch.cat(seen)) and not torch.equal(frame.blind, frame.denoised)
+    assert torch.equal(frames[-1].blind, frames[-1].denoised)
+    assert next(stream(model, labels, seeds, config)).blind is None
