@@ -38,10 +38,10 @@ def build(store: Store) -> gr.Blocks:
     """The page over the checkpoints and reports of a store."""
     with gr.Blocks(title="Digits out of noise", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         still(head(store), elem_id="head")
-        built = {}
+        built, opens = {}, {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for key, module in TABS.items():
-                with gr.Tab(module.TITLE, id=key):
+                with gr.Tab(module.TITLE, id=key) as opens[key]:
                     built[key] = module.build(store)
         every = [setting for tab in built.values() for setting in tab.settings]
 
@@ -52,8 +52,11 @@ def build(store: Store) -> gr.Blocks:
             return [gr.Tabs(selected=view.tab or "generate"), *chosen]
 
         arrived = page.load(guarded(store, arrive), None, [tabs, *every], **QUIET)
-        for tab in built.values():
-            arrived.then(tab.show, tab.settings, tab.outputs, **(LANE if tab.heavy else {}), **QUIET)
+        for key, tab in built.items():
+            if tab.heavy:  # not before somebody looks: visitors who only generate would wait for it
+                opens[key].select(tab.show, tab.settings, tab.outputs, **LANE, **QUIET)
+            else:
+                arrived.then(tab.show, tab.settings, tab.outputs, **QUIET)
         for name, function in api.endpoints(store).items():
             gr.api(guarded(store, function), api_name=name, **(LANE if name in api.HEAVY else {}))
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)

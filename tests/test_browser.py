@@ -292,6 +292,7 @@ def test_a_judges_mistakes_on_real_digits_can_be_looked_at(visit):
 
 def test_a_digit_opens_its_card(visit):
     page = visit("?tab=generate&digits=3,5&n=1&seed=0&a=mnist")
+    expect(page.locator("#stage .card")).to_have_count(2)  # the link has arrived
     page.locator("#go").click()
     expect(page.locator("#stage .card .verdict:not(.waiting)")).to_have_count(2 * len(JUDGES), timeout=WAIT)
     page.locator('[data-card="5,5"]').click()

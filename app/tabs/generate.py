@@ -230,10 +230,9 @@ def build(store: Store) -> Tab:
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
 
     def occupied():
-        return gr.Button(visible=False), gr.Button(visible=True)
+        return gr.Button(visible=False), gr.Button(visible=True), ""  # a card belongs to the digits before
 
-    busy = gr.on([go.click, number.submit], occupied, None, [go, stop], queue=False, **QUIET)
-    busy.then(lambda: "", None, detail, queue=False, **QUIET)
+    busy = gr.on([go.click, number.submit], occupied, None, [go, stop, detail], queue=False, **QUIET)
 
     def open_card(event: gr.EventData):
         return opened_card(store, picked(event))
