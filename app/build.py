@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app import api, files, links, markup, sprites
+from app import api, files, links, markup, scripts, sprites
 from app.store import REAL, Store, usable
 from app.tabs import compare, confusion, denoise, generate, inspect, judges, reports, scores, training
 from app.theme import style, theme
@@ -51,7 +51,9 @@ def build(store: Store) -> gr.Blocks:
             chosen = [value for tab in built.values() for value in tab.opened(view)]
             return [gr.Tabs(selected=view.tab or "generate"), *chosen]
 
-        arrived = page.load(guarded(store, arrive), None, [tabs, *every], **QUIET)
+        arrived = page.load(guarded(store, arrive), None, [tabs, *every], js=scripts.ARRIVE, **QUIET)
+        arrived.then(None, js=scripts.ARRIVED, **QUIET)
+        arrived.failure(None, js=scripts.ARRIVED, **QUIET)
         for key, tab in built.items():
             if tab.heavy:  # not before somebody looks: visitors who only generate would wait for it
                 opens[key].select(tab.show, tab.settings, tab.outputs, **LANE, **QUIET)

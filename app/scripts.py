@@ -149,3 +149,8 @@ DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
 STOP = (
     "() => { document.querySelector('#stage .stage')?.dispatchEvent(new Event('halt', {bubbles: true})); return []; }"
 )
+
+# What is typed or clicked before a link's settings are in would be overwritten: until then nothing answers.
+# An address that names no view sets nothing, so there is nothing to wait for.
+ARRIVE = "() => { document.querySelector('#tabs').inert = location.search !== ''; }"
+ARRIVED = "() => { document.querySelector('#tabs').inert = false; document.documentElement.dataset.arrived = ''; }"

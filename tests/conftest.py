@@ -13,6 +13,8 @@ from diffusion_core.denoiser import Denoiser
 from diffusion_core.presets import Preset
 from eval import cache
 
+pytest_plugins = ["tests.browser"]  # fixtures for every file of tests in a browser
+
 TINY = NetworkConfig(channels=(16, 32))
 TINY_PRESET = Preset(TINY, TrainConfig(batch=16, warmup_images=64), SampleConfig(steps=2))
 
