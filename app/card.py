@@ -1,5 +1,6 @@
 """One digit's card: what the judges read, its shape, its nearest real digits, how to draw it again. No gradio."""
 
+import json
 from collections.abc import Mapping
 from html import escape
 
@@ -14,17 +15,20 @@ from eval.shape import MEASURES
 
 def card(
     image: Tensor, label: int, seed: int, row: Mapping, real: Mapping | None, near: list[tuple[str, Tensor, float]],
-    command: str,
+    command: str, named: Mapping,
 ) -> str:  # fmt: skip
     """`image` uint8 [C, H, W]; `row` has the score columns of this image alone, arrays of length 1; `real` those of the
-    real digits of the same label; `near` names the nearest real digits with their images and distances.
+    real digits of the same label; `near` names the nearest real digits with their images and distances; `named` is what
+    a click sends back to ask for more like it.
     """
     uri = sprites.thumbnails(image[None])[0]
     name = f"digit {label}, seed {seed}"
     picture = (
         f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{label}</b> '
         f'<span class="seed">seed {seed}</span></figcaption>'
-        f'<a class="quiet" download="digit-{label}-{seed}.png" href="{uri}">Download PNG</a></figure>'
+        f'<a class="quiet" download="digit-{label}-{seed}.png" href="{uri}">Download PNG</a>'
+        f'<button type="button" class="quiet" data-more="{escape(json.dumps(named))}">Ten more like this</button>'
+        "</figure>"
     )
     neighbours = "".join(
         f'<figure class="near">{markup.image(sprites.thumbnails(found[None])[0], title)}'

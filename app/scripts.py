@@ -133,11 +133,15 @@ watch('value', begin);
 begin();
 """
 
-# A card that was just opened is brought into view.
+# A card that was just opened is brought into view; its button asks for more like it.
 CARD = (
     """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-more]');
+  if (button) trigger('select', {index: JSON.parse(button.dataset.more), value: 'more'});
+});
 watch('value', () => {
-  if (element.querySelector('.digit-card')) element.scrollIntoView({behavior: 'smooth', block: 'nearest'});
+  if (element.querySelector('.digit-card, .alike')) element.scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
     + COPY

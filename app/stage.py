@@ -82,7 +82,7 @@ def _strip(images: Tensor, written: bool) -> str:
 
 
 def _tiles(labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list[Tensor]) -> list[str]:
-    """Each image's tile: the films of its estimates and of its noisy images, one upon the other."""
+    """Each image's tile: the films of its estimates and of its noisy images."""
     rows = zip(sprites.films(estimates), sprites.films(noisies), labels.tolist(), seeds.tolist(), strict=True)
     return [
         f'<span class="tile"><img class="pixels film estimate" src="{estimate}" alt="digit {label}, seed {seed}">'
@@ -111,8 +111,8 @@ def _card(tile: str, label: int, seed: int, verdicts: Sequence[Verdict], judging
 
 
 def _views() -> str:
-    """Estimate or noisy image: switched in the browser, so that it works on a running film too."""
-    choices = (("estimate", "Best guess", "true"), ("noisy", "Noisy image", "false"))
+    """Estimate, noisy image or both: switched in the browser, so that it works on a running film too."""
+    choices = (("estimate", "Best guess", "true"), ("noisy", "Noisy image", "false"), ("both", "Both", "false"))
     buttons = "".join(
         f'<button type="button" data-view-choice="{key}" aria-pressed="{pressed}">{text}</button>'
         for key, text, pressed in choices

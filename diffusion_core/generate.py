@@ -112,6 +112,21 @@ def stream(
 
 
 @torch.no_grad()
+def varied(
+    checkpoint: Checkpoint, images: Tensor, labels: Tensor, seeds: Tensor, config: SampleConfig, sigma: float
+) -> Tensor:
+    """uint8 [N, C, H, W] like `images`, and as new as `sigma` is high: noised to that level and denoised again.
+
+    SDEdit (Meng et al. 2022). `UserError` for a bad request.
+    """
+    _check(checkpoint, labels, seeds, config)
+    if not 0 < sigma <= config.sigma_max:
+        raise UserError(f"The noise level must be above 0 and at most {config.sigma_max:g}, not {sigma}.")
+    *_, last = _steps(checkpoint, labels, seeds, config, start=(images, sigma))
+    return to_uint8(last.x.cpu(), checkpoint.spec)
+
+
+@torch.no_grad()
 def noised(images: Tensor, sigma: float, seeds: Tensor, spec: DataSpec) -> Tensor:
     """The forward process: uint8 [N, C, H, W] at noise level `sigma` >= 0 (model range), clipped to pixels."""
     if not 0 <= sigma < float("inf"):
@@ -125,18 +140,28 @@ def block_size(config: SampleConfig) -> int:
 
 
 def _steps(
-    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, aside: Aside | None = None
+    checkpoint: Checkpoint,
+    labels: Tensor,
+    seeds: Tensor,
+    config: SampleConfig,
+    aside: Aside | None = None,
+    start: tuple[Tensor, float] | None = None,
 ) -> Iterator[Step]:
+    """The sampler's steps, from pure noise or, with `start`, from images uint8 at a noise level."""
     device = checkpoint.device
     noise, shape = Noise(seeds), checkpoint.spec.shape
-    sigmas = noise_levels(config)
+    sigmas, x0 = noise_levels(config), 0.0
+    if start:
+        images, sigma = start
+        x0, first = to_model(images, checkpoint.spec).to(device), sigmas.new_tensor([sigma])
+        sigmas = torch.cat([first, sigmas[sigmas < sigma]])
     labels, size = labels.to(device), block_size(config)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         blocks = (slice(start, start + size) for start in range(0, len(x), size))
         return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config, aside) for b in blocks])
 
-    x = sigmas[0].float() * noise.normal(*shape).to(device)
+    x = x0 + sigmas[0].float() * noise.normal(*shape).to(device)
     return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import qualities, stage
+from app import digit, qualities, stage
 from app.cli import build_parser
 from app.links import View
 from app.store import Store
@@ -24,7 +24,7 @@ from app.words import JUDGES
 from diffusion_core import noise
 from diffusion_core.config import SampleConfig
 from diffusion_core.errors import UserError
-from diffusion_core.generate import block_size, stream
+from diffusion_core.generate import block_size, stream, varied
 from diffusion_core.generate import generate as draw
 from tests.pages import make_root
 
@@ -180,6 +180,19 @@ def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
     again = noise.plan(said.per_class, said.seed, 10, said.labels)
     assert [part.tolist() for part in again] == [[5], [22]] and (said.steps, said.sampler) == (3, "euler")
     assert html.count("asked-for") == len(JUDGES) and re.search(r"above \d+ %", html)
+    again = json.loads(unescape(re.search(r'data-more="([^"]+)"', html).group(1)))
+    alike = digit.more_like(store, again)
+    shown = np.stack([pixels(uri) for uri in re.findall(r'<img class="pixels" src="([^"]+)"', alike)])
+    assert len(shown) == 10 and len(np.unique(shown, axis=0)) == 10
+    ten = varied(
+        store.checkpoint("mnist"),
+        expected[None].repeat(10, 1, 1, 1),
+        torch.full((10,), 5),
+        23 + torch.arange(10),
+        config,
+        1.5,
+    )
+    np.testing.assert_array_equal(shown, ten[:, 0].numpy())
 
 
 @pytest.mark.parametrize(
@@ -196,8 +209,9 @@ def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
     ],
 )
 def test_a_click_with_odd_data_is_refused(store, named):
-    with pytest.raises(UserError):
-        generate.opened_card(store, named)
+    for opened in (generate.opened_card, digit.more_like):
+        with pytest.raises(UserError):
+            opened(store, named)
 
 
 def test_a_number_is_written_in_its_order_and_the_command_writes_the_same(store):

@@ -9,7 +9,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import NetworkConfig, SampleConfig
 from diffusion_core.data import load
 from diffusion_core.errors import UserError
-from diffusion_core.generate import block_size, generate, noised, stream
+from diffusion_core.generate import block_size, generate, noised, stream, varied
 from diffusion_core.noise import plan
 from diffusion_core.samplers import SAMPLERS
 from tests.conftest import random_denoiser
@@ -126,3 +126,28 @@ def test_the_stream_shows_the_blind_estimates_that_a_watcher_sees(model, sampler
         assert torch.equal(frame.blind, torch.cat(seen)) and not torch.equal(frame.blind, frame.denoised)
     assert torch.equal(frames[-1].blind, frames[-1].denoised)
     assert next(stream(model, labels, seeds, config)).blind is None
+
+
+def test_variations_are_as_near_to_their_image_as_the_noise_is_low(tiny):
+    labels, seeds = torch.full((4,), 5), torch.arange(4)
+    config = SampleConfig(steps=4)
+    images = generate(tiny, labels, seeds, config)
+
+    def apart(sigma):
+        made = varied(tiny, images, labels, seeds + 9, config, sigma)
+        return (made.float() - images.float()).square().mean().sqrt()
+
+    assert 0 < apart(0.02) < apart(0.3) < apart(3.0)
+    alone = varied(tiny, images[2:3], labels[2:3], seeds[2:3] + 9, config, 1.5)
+    assert torch.equal(alone[0], varied(tiny, images, labels, seeds + 9, config, 1.5)[2])
+    for bad in (0.0, -1.0, 41.0, float("nan")):
+        with pytest.raises(UserError):
+            varied(tiny, images, labels, seeds, config, bad)
+
+
+def test_variations_from_the_top_are_new_images(tiny):
+    """From the highest noise level the image that was begun with is lost in noise: 0.5 against 40."""
+    labels, seeds, config = torch.tensor([3]), torch.tensor([7]), SampleConfig(steps=4)
+    images = generate(tiny, labels, torch.tensor([1]), config)
+    far = varied(tiny, images, labels, seeds, config, config.sigma_max).float()
+    assert (far - generate(tiny, labels, seeds, config).float()).abs().mean() < 10

@@ -1,24 +1,25 @@
 """Generate: draw digits, watch them form, and read what the judges make of each."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from app import links, markup, qualities, scripts, sprites, stage
-from app.card import card
+from app import markup, qualities, scripts, stage
+from app.digit import made_with, more_like, opened_card
 from app.links import View
-from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request, whole
+from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
 from app.store import Store, usable
+from app.takeaway import takeaway
 from app.verdicts import verdicts
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker
 from app.words import JUDGES, plural
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.errors import UserError
-from diffusion_core.generate import generate, stream
+from diffusion_core.generate import stream
 from diffusion_core.noise import MAX_WRITTEN
 from diffusion_core.samplers import SAMPLERS
 
@@ -62,37 +63,6 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number
         yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made, written), told + take
 
 
-def takeaway(
-    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int, written: bool = False,
-    frames: Sequence[Tensor] = (),
-) -> str:  # fmt: skip
-    """Downloads, the command that draws the same digits, and a link to this view."""
-    digits = tuple(labels.tolist() if written else labels.unique().tolist())
-    count = len(labels) // len(digits)
-    which = f"--labels {','.join(map(str, digits))} --per-class {count}"
-    if written:
-        which = f"--write {''.join(map(str, digits))}"
-    command = sample_command(key, which, config, seed, "digits.npz")
-    columns = len(digits) if len(digits) > 1 else count
-    files = (
-        ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
-        ("npz", "digits.npz", sprites.npz(images, labels, seeds)),
-    )
-    if len(frames) > 1:
-        for kind in ("gif", "webp"):
-            film = sprites.data_uri(sprites.animation(list(frames), columns, kind.upper()), f"image/{kind}")
-            files += ((kind.upper(), f"digits.{kind}", film),)
-    buttons = "".join(
-        f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
-    )
-    what = {"write": "".join(map(str, digits))} if written else {"digits": digits, "n": count}
-    link = links.write(tab="generate", a=key, **what, seed=seed)
-    return (
-        f'<div class="take">{buttons}{markup.link_button(link)}</div>'
-        f"<p class='note'>The same digits from the command line:</p>{markup.copyable(command, 'Copy the command')}"
-    )
-
-
 def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, number="") -> tuple[str, str]:
     """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
     if not usable(store.checkpoints()):
@@ -115,34 +85,6 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, nu
             shown = stage.finished(labels, seeds, frames, said, made=made_with(key, config), written=written)
             return shown, told + takeaway(key, labels, seeds, config, images, int(seed), written)
     return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
-
-
-def sample_command(key: str, which: str, config: SampleConfig, seed: int, out: str) -> str:
-    """The command line that draws the same digits."""
-    return (
-        f"python -m app sample {key} {which} --sampler {config.sampler} --steps {config.steps} "
-        f"--guidance {config.guidance:g} --seed {seed} --out {out}"
-    )
-
-
-def made_with(key: str, config: SampleConfig) -> dict:
-    """What a click on a digit sends back, so that its card needs nothing that the server would have to keep."""
-    return {"key": key, "sampler": config.sampler, "steps": config.steps, "guidance": config.guidance}
-
-
-def opened_card(store: Store, named) -> str:
-    """The card of one digit, drawn again from its label, seed and settings. `UserError` for odd ones."""
-    if not isinstance(named, dict) or not isinstance(named.get("made"), dict):
-        raise UserError("Click one of the digits to open its card.")
-    made, label = named["made"], whole(named.get("label"), "A digit", 0, CLASSES - 1)
-    seed = whole(named.get("seed"), "The seed", label, MAX_SEED)
-    checkpoint = store.checkpoint(made.get("key"))
-    settings = (made.get("sampler"), made.get("steps"), made.get("guidance"))
-    labels, seeds, config = request([label], 1, seed - label, *settings, checkpoint.meta.sample)
-    image = generate(checkpoint, labels, seeds, config)
-    row, near = store.examined(image, labels)
-    command = sample_command(made["key"], f"--labels {label} --per-class 1", config, seed - label, "digit.npz")
-    return card(image[0], label, seed, row, store.real_rows(label), near, command)
 
 
 def rows_of(report, labels: Tensor, seeds: Tensor) -> np.ndarray | None:
@@ -216,6 +158,7 @@ def build(store: Store) -> Tab:
             there, with_it = first_sight(store)
             show = clickable(there, scripts.STAGE, elem_id="stage")
             detail = clickable("", scripts.CARD, elem_id="card")
+            alike = clickable("", scripts.CARD, elem_id="alike")
             take = clickable(with_it, elem_id="take")
 
     settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number]
@@ -230,14 +173,18 @@ def build(store: Store) -> Tab:
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
 
     def occupied():
-        return gr.Button(visible=False), gr.Button(visible=True), ""  # a card belongs to the digits before
+        return gr.Button(visible=False), gr.Button(visible=True), "", ""  # a card belongs to the digits before
 
-    busy = gr.on([go.click, number.submit], occupied, None, [go, stop, detail], queue=False, **QUIET)
+    busy = gr.on([go.click, number.submit], occupied, None, [go, stop, detail, alike], queue=False, **QUIET)
 
     def open_card(event: gr.EventData):
-        return opened_card(store, picked(event))
+        return opened_card(store, picked(event)), ""
 
-    show.select(guarded(store, open_card), None, detail, **LANE, **QUIET)
+    def vary(event: gr.EventData):
+        return more_like(store, picked(event))
+
+    show.select(guarded(store, open_card), None, [detail, alike], **LANE, **QUIET)
+    detail.select(guarded(store, vary), None, alike, **LANE, **QUIET)
     running = busy.then(guarded(store, partial(run, store)), settings, tab.outputs, **LANE, **QUIET)
 
     def ready():
