@@ -37,7 +37,7 @@ def card(
     )
     return (
         f'<section class="digit-card" aria-label="{name}">{picture}'
-        f"<div><h3>What the judges read in it</h3>{readings(row, label)}"
+        f"<div><h3>What the judges read in it, in %</h3>{readings(row, label)}"
         f"<h3>Beside real {label}s</h3>{shapes(row, real, label)}</div>"
         f"<div><h3>Nearest real digits</h3><div class='nears'>{neighbours}</div>"
         f"<h3>The same digit again</h3>{markup.copyable(command, 'Copy the command')}</div></section>"
@@ -53,7 +53,7 @@ def readings(row: Mapping, label: int) -> str:
         p = probabilities(row, judge)[0]
         cells = "".join(
             f'<td style="--t:{value:.3f}" class="{"asked-for" if d == label else ""}{" deep" if value > 0.5 else ""}">'
-            f"{probability(float(value)) if value >= 0.005 else '·'}</td>"
+            f"{probability(float(value)).removesuffix(' %') if value >= 0.005 else '·'}</td>"
             for d, value in enumerate(p)
         )
         lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')

@@ -204,8 +204,15 @@ def test_a_digit_opens_its_card(visit):
     expect(card).to_have_attribute("aria-label", "digit 5, seed 5")
     expect(card.locator(".readings tbody tr")).to_have_count(len(JUDGES))
     expect(card.locator("code")).to_contain_text("--labels 5 --per-class 1")
+    page.get_by_role("button", name="Ten more like this").click()
+    expect(page.locator("#alike .sample img")).to_have_count(10, timeout=WAIT)
+    assert len(set(page.locator("#alike .sample img").evaluate_all("all => all.map((i) => i.src)"))) == 10
+    page.get_by_role("button", name="Both").click()
+    for film in ("estimate", "noisy"):
+        expect(page.locator(f"#stage .film.{film}").first).to_be_visible()
     page.locator("#go").click()
     expect(card).to_have_count(0)  # it belonged to the digits before
+    expect(page.locator("#alike .sample")).to_have_count(0)
 
 
 def test_the_qualities_are_those_of_the_checkpoint_a_link_names(visit):
