@@ -119,3 +119,23 @@ def test_the_pair_of_5_and_6_is_always_one_click_away():
     assert chips == [("5", "6", "0"), ("6", "5", "0"), ("4", "9", "7")]
     assert matrix.default_cell(counts) == (4, 9)
     assert matrix.mistakes(counts) == [(4, 9, 7)]
+
+
+def test_the_difference_is_that_of_row_shares_and_opens_generated_samples(store, key):
+    report, real = store.report(key), store.report(store.report_key("real"))
+    grid, words, found = confusion.page(store, key, "difference", "classifier", False, [5, 6], 0)
+    ours, theirs = (np.array(r.confusions["classifier"], float) for r in (report, real))
+    points = 100 * (ours / ours.sum(1, keepdims=True) - theirs / theirs.sum(1, keepdims=True))
+    cells = re.findall(r'class="cell ([^"]*)" data-r="(\d)" data-c="(\d)" data-n="(\d+)"[^>]*>([^<]+)<', grid)
+    assert len(cells) == 100
+    for kind, r, c, n, text in cells:
+        expected = points[int(r), int(c)]
+        assert float(text.replace("−", "-")) == pytest.approx(expected, abs=0.0501) and int(n) == ours[int(r), int(c)]
+        good = (expected > 0) == (r == c)
+        assert kind == ("zero" if abs(expected) < 0.05 else "better" if good else "worse")
+    assert "Asked for 5, read as 6" in words and found.count('<li class="sample') == ours[5, 6] > 3
+
+
+def test_a_row_that_nothing_was_asked_of_has_no_shares():
+    html = matrix.difference([[0, 0], [1, 3]], [[5, 0], [0, 4]], (0, 1), False, "CLIP")
+    assert re.findall(r">([−+]?[\d.]+)</button></td>", html) == ["−100.0", "0", "+25.0", "−25.0"]

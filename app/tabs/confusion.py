@@ -16,7 +16,7 @@ from eval.report import Report
 
 TITLE = "Confusion"
 PAGE = 100  # thumbnails at a time
-KINDS = {"generated": "Generated", "real": "Real"}
+KINDS = {"generated": "Generated", "real": "Real", "difference": "Difference"}
 
 
 # ---------------------------------------------------------------- pure
@@ -103,7 +103,11 @@ def page(store: Store, key, kind, judge, hide, cell, number) -> tuple[str, str, 
             "",
         )
     _, table, cell = chosen(store, key, kind, judge, cell)
-    grid = matrix.matrix(table, cell, bool(hide), the(judge))
+    if kind == "difference":
+        real = counts(chosen_report(store, key, "real"), judge)
+        grid = matrix.difference(table, real, cell, bool(hide), the(judge))
+    else:
+        grid = matrix.matrix(table, cell, bool(hide), the(judge))
     return grid, *opened_cell(store, key, kind, judge, cell, number)
 
 
@@ -129,7 +133,7 @@ def build(store: Store) -> Tab:
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3, min_width=280)
         kinds = [(name, key) for key, name in KINDS.items()]
-        kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=220)
+        kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=340)
         hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=200, elem_classes="lone")
     judge = gr.Radio([(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge")
     cell, number = gr.State(None), gr.State(0)
