@@ -75,7 +75,7 @@ def _difference_cell(
     """More on the diagonal is good, more elsewhere bad."""
     none = abs(points) < 0.05
     kind = "zero" if none else "better" if (points > 0) == (r == c) else "worse"
-    text = "0" if none else minus(f"{points:+.1f}")
+    text = "0" if none else minus(f"{points:+.{0 if abs(points) >= 9.95 else 1}f}")  # three figures fit a phone's cell
     hidden, shade = r == c and hide_diagonal, (abs(points) / top) ** 0.5
     return _button(kind, (r, c), ours[r][c], shade, selected, hidden, f"{text} points", text)
 
