@@ -14,7 +14,9 @@ from diffusion_core.errors import UserError
 from diffusion_core.generate import generate, varied
 
 ALIKE = 10  # variations of a digit
-NOISED_TO = 1.5  # noise level they start at: slant and thickness stay, the label is just about to be settled
+# Noise level they start at. Of 200 digits of `mnist` all kept their label, slant correlated .95 with the original's
+# and thickness .84; from level 3 it is .79 and .58, from .7 .99 and .97.
+NOISED_TO = 1.5
 
 
 def made_with(key: str, config: SampleConfig) -> dict:
@@ -43,7 +45,7 @@ def more_like(store: Store, named) -> str:
     said = verdicts({key: value.numpy() for key, value in columns.items()}, labels.numpy())
     uris = sprites.thumbnails(images)
     items = [markup.sample(uris[i], label, int(others[i]), said[i], "noise") for i in range(ALIKE)]
-    told = f"Noised to level {NOISED_TO:g}, where the label is just about settled, and denoised with other noise."
+    told = f"Noised to level {NOISED_TO:g}, where slant and thickness mostly survive, and denoised with other noise."
     return (
         f'<section class="alike"><h3>{ALIKE} more like {label}, seed {seed}</h3>{markup.note(told)}'
         f"{markup.samples(items, 'Variations of this digit')}</section>"

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from app.curves import SHOWN
 from app.inspection import ORDERS
+from app.matrix import KINDS
 from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
 
@@ -28,6 +29,7 @@ class View(NamedTuple):
     curve: str | None = None
     order: str | None = None
     write: str | None = None
+    kind: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -48,6 +50,7 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         curve=_among(text.get("curve"), SHOWN),
         write=text["write"] if _number(text.get("write")) is not None and len(text["write"]) <= MAX_WRITTEN else None,
         order=_among(text.get("order"), ORDERS),
+        kind=_among(text.get("kind"), KINDS),
     )
 
 

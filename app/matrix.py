@@ -8,6 +8,7 @@ from app.words import minus
 from eval.metrics import mistakes
 
 Counts = Sequence[Sequence[int]]  # rows = digit asked for, columns = digit judged
+KINDS = {"generated": "Generated", "real": "Real", "difference": "Difference"}  # what a matrix may show
 PAIRS = ((5, 6), (6, 5))  # always one click away
 DEEP = 0.87  # shades above this need white text, below it black (contrast 4.5 on the light page)
 
@@ -31,7 +32,8 @@ def matrix(counts: Counts, selected: tuple[int, int], hide_diagonal: bool, judge
 def difference(ours: Counts, theirs: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str) -> str:
     """The same table of the shares of every row in `ours` minus those in `theirs`, in points; a cell opens as there."""
     points = [[a - b for a, b in zip(*rows, strict=True)] for rows in zip(_shares(ours), _shares(theirs), strict=True)]
-    top = max(abs(p) for row in points for p in row) or 1.0
+    shown = [abs(p) for r, row in enumerate(points) for c, p in enumerate(row) if not (hide_diagonal and r == c)]
+    top = max(shown) or 1.0
     cells = [
         [_difference_cell(ours, points[r][c], r, c, top, selected, hide_diagonal) for c in range(len(ours))]
         for r in range(len(ours))
@@ -76,7 +78,7 @@ def _difference_cell(
     none = abs(points) < 0.05
     kind = "zero" if none else "better" if (points > 0) == (r == c) else "worse"
     text = "0" if none else minus(f"{points:+.{0 if abs(points) >= 9.95 else 1}f}")  # three figures fit a phone's cell
-    hidden, shade = r == c and hide_diagonal, (abs(points) / top) ** 0.5
+    hidden, shade = r == c and hide_diagonal, min(1.0, abs(points) / top) ** 0.5
     return _button(kind, (r, c), ours[r][c], shade, selected, hidden, f"{text} points", text)
 
 

@@ -65,6 +65,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
+    """Debian's Chromium. Without one a test is skipped, in CI it fails."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         if os.environ.get("CI"):

@@ -3,12 +3,14 @@
 import base64
 import io
 import re
+from html import unescape
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app import matrix
+from app import links, matrix
 from app.store import Store
 from app.tabs import confusion
 from diffusion_core.errors import UserError
@@ -141,3 +143,22 @@ def test_the_difference_is_that_of_row_shares_and_opens_generated_samples(store,
 def test_a_row_that_nothing_was_asked_of_has_no_shares():
     html = matrix.difference([[0, 0], [1, 3]], [[5, 0], [0, 4]], (0, 1), False, "CLIP")
     assert re.findall(r">([−+]?[\d.]+)</button></td>", html) == ["−100", "0", "+25", "−25"]
+
+
+def test_hiding_the_diagonal_spreads_the_scale_of_a_difference_too():
+    ours, theirs = [[8, 1, 1], [0, 10, 0], [0, 0, 10]], [[10, 0, 0], [0, 10, 0], [0, 0, 10]]
+    shades = [re.findall(r"--t:([\d.]+)", matrix.difference(ours, theirs, (0, 1), hide, "")) for hide in (False, True)]
+    assert shades[0][:3] == ["1.000", "0.707", "0.707"] and shades[1][1:3] == ["1.000", "1.000"]
+    dark = matrix.difference(
+        [[10, 5, 5], [0, 9, 0], [0, 0, 9]], [[9, 0, 0], [0, 9, 0], [0, 0, 9]], (0, 1), True, "CLIP"
+    )
+    assert re.search(r'data-r="0" data-c="2" data-n="5" style="--t:1.000"', dark)
+
+
+@pytest.mark.parametrize("kind", matrix.KINDS)
+def test_a_link_opens_the_kind_it_was_copied_from(store, key, kind):
+    words = confusion.opened_cell(store, key, kind, "classifier", [5, 6], 0)[0]
+    query = unescape(re.search(r'data-link="\?([^"]+)"', words).group(1))
+    view = links.read(dict(parse_qsl(query)), ("confusion",))
+    assert confusion.opened(store, view)[1] == kind
+    assert confusion.opened(store, links.read({"kind": "odd"}, ()))[1] == "generated"

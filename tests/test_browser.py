@@ -224,6 +224,27 @@ def test_the_qualities_are_those_of_the_checkpoint_a_link_names(visit):
     expect(page.get_by_role("option", name="One call")).to_be_visible()
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_nothing_answers_before_a_links_settings_are_in(browser, server, refused):
+    """What was typed meanwhile would be overwritten. A request that is refused must not leave the page locked."""
+    page, held = browser.new_page(), []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    page.goto(f"{server}/?tab=generate&digits=3&n=2&seed=7")
+    page.wait_for_selector("#tabs[inert]")
+    page.wait_for_timeout(300)
+    assert len(held) == 1  # nothing else is asked for meanwhile
+    if refused:
+        held[0].fulfill(status=503, json={"detail": "Queue is full. Please try again."})
+    else:
+        held[0].continue_()
+    page.unroute("**/queue/join*")
+    page.wait_for_selector("html[data-arrived]")
+    assert not page.locator("#tabs").evaluate("tabs => tabs.inert")
+    if not refused:
+        expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
+    page.close()
+
+
 def test_a_number_is_written(visit):
     page = visit("?tab=generate&a=mnist")
     box = page.get_by_label("… or a number to write")

@@ -145,9 +145,10 @@ def test_variations_are_as_near_to_their_image_as_the_noise_is_low(tiny):
             varied(tiny, images, labels, seeds, config, bad)
 
 
-def test_variations_from_the_top_are_new_images(tiny):
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_variations_from_the_top_are_new_images(tiny, sampler):
     """From the highest noise level the image that was begun with is lost in noise: 0.5 against 40."""
-    labels, seeds, config = torch.tensor([3]), torch.tensor([7]), SampleConfig(steps=4)
+    labels, seeds, config = torch.tensor([3]), torch.tensor([7]), SampleConfig(sampler=sampler, steps=4)
     images = generate(tiny, labels, torch.tensor([1]), config)
     far = varied(tiny, images, labels, seeds, config, config.sigma_max).float()
     assert (far - generate(tiny, labels, seeds, config).float()).abs().mean() < 10

@@ -3,9 +3,7 @@
 import base64
 import csv
 import io
-import os
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -349,29 +347,19 @@ def test_bars_stand_where_their_numbers_are():
     assert low < 2 and high > 4
 
 
-def test_page_of_two_thousand_digits_fits_a_phone_and_a_mail(report):
+def test_page_of_two_thousand_digits_fits_a_phone_and_a_mail(report, browser):
     many = replace(
         report, table=pd.concat([report.table] * 25, ignore_index=True), images=report.images.repeat(25, 1, 1, 1)
     )
     page = to_html(many)
     assert len(page.encode()) < 1_000_000
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium; install it: apt-get install chromium")
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        tab, faults = browser.new_page(viewport={"width": 390, "height": 800}), []
-        tab.on("console", lambda message: faults.append(message.text))
-        tab.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
-        tab.set_content(page)
-        assert tab.evaluate("document.documentElement.scrollWidth") == 390 and faults == []
-        look = "e => [getComputedStyle(e).imageRendering, e.offsetWidth, e.offsetHeight]"
-        assert tab.locator("#samples .px").first.evaluate(look) == ["pixelated", 28, 28]
-        browser.close()
+    tab, faults = browser.new_page(viewport={"width": 390, "height": 800}), []
+    tab.on("console", lambda message: faults.append(message.text))
+    tab.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
+    tab.set_content(page)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390 and faults == []
+    look = "e => [getComputedStyle(e).imageRendering, e.offsetWidth, e.offsetHeight]"
+    assert tab.locator("#samples .px").first.evaluate(look) == ["pixelated", 28, 28]
 
 
 # ---------------------------------------------------------------- card, files, terminal

@@ -16,7 +16,6 @@ from eval.report import Report
 
 TITLE = "Confusion"
 PAGE = 100  # thumbnails at a time
-KINDS = {"generated": "Generated", "real": "Real", "difference": "Difference"}
 
 
 # ---------------------------------------------------------------- pure
@@ -87,7 +86,7 @@ def chosen_report(store: Store, key: str, kind: str) -> Report:
 
 def chosen(store: Store, key, kind, judge, cell) -> tuple[Report, list[list[int]], tuple[int, int]]:
     """What the settings mean: report, counts and cell (None: the commonest mistake). `UserError` for bad ones."""
-    if kind not in tuple(KINDS) or judge not in tuple(JUDGES):
+    if kind not in tuple(matrix.KINDS) or judge not in tuple(JUDGES):
         raise UserError("Choose the digits and the judge from what is offered.")
     report = chosen_report(store, key, kind)
     table = counts(report, judge)
@@ -115,7 +114,7 @@ def opened_cell(store: Store, key, kind, judge, cell, number) -> tuple[str, str]
     """The words about one cell, and one page of its samples."""
     report, table, cell = chosen(store, key, kind, judge, cell)
     order = f"Worst first: what looks least like a {cell[0]} to this judge." if table[cell[0]][cell[1]] > 1 else ""
-    link = links.write(tab="confusion", a=key, cell=cell, judge=judge)
+    link = links.write(tab="confusion", a=key, cell=cell, judge=judge, kind=None if kind == "generated" else kind)
     head = f"<h2>{markup.escape(about(report, judge, cell))}</h2>{markup.note(order)}"
     number = number if type(number) is int else 0
     return head + markup.link_button(link), thumbnails(report, judge, cell, number)
@@ -132,7 +131,7 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3, min_width=280)
-        kinds = [(name, key) for key, name in KINDS.items()]
+        kinds = [(name, key) for key, name in matrix.KINDS.items()]
         kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=340)
         hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=200, elem_classes="lone")
     judge = gr.Radio([(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge")
@@ -169,4 +168,4 @@ def opened(store: Store, view: View) -> list:
     key = store.report_key(view.a) or first(store.reports())
     known = key and view.cell and max(view.cell) < len(store.report(key).source.class_names)
     cell = list(view.cell) if known else None
-    return [choose(store.reports(), key), "generated", view.judge or "classifier", False, cell, 0]
+    return [choose(store.reports(), key), view.kind or "generated", view.judge or "classifier", False, cell, 0]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -120,40 +121,55 @@ def made_ready(store: Store, key, quality) -> tuple[int, float]:
 # ---------------------------------------------------------------- gradio
 
 
-def build(store: Store) -> Tab:
-    """The tab's components and how they are filled."""
+class Controls(NamedTuple):
+    """What a visitor sets and presses."""
+
+    digits: gr.CheckboxGroup
+    number: gr.Textbox
+    count: gr.Slider
+    seed: gr.Number
+    dice: gr.Button
+    go: gr.Button
+    stop: gr.Button
+    checkpoint: gr.Dropdown
+    how: gr.Dropdown
+    sampler: gr.Dropdown
+    steps: gr.Slider
+    guidance: gr.Slider
+
+
+def controls(store: Store) -> Controls:
+    """The column beside the stage; what few need is folded away."""
     entries = store.checkpoints()
     key = first(entries)
     sampler_now, steps_now, guidance_now = recommended(store, key)
     everything = [str(d) for d in range(CLASSES)]
+    digits = gr.CheckboxGroup(everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True)
+    number = gr.Textbox(label="… or a number to write", placeholder="2026", max_length=MAX_WRITTEN)
+    count = gr.Slider(1, MAX_COUNT, value=1, step=1, label="How many of each")
+    with gr.Row(elem_classes="seed-row"):
+        seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
+        dice = gr.Button("Randomise", size="md", min_width=110, scale=0)
+    with gr.Row(elem_classes="go-row"):
+        go = gr.Button("Generate", variant="primary", elem_id="go")
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
+    checkpoint = picker(entries, "Checkpoint")
+    offered, own = ready_made(store, key), qualities.RECOMMENDED if key else None
+    how = gr.Dropdown(offered, value=own, label="Quality", filterable=False, elem_id="how")
+    with gr.Accordion("Advanced", open=False):
+        names = [(SAMPLER_NAMES.get(name, name), name) for name in SAMPLERS]
+        sampler = gr.Dropdown(names, value=sampler_now, label="Sampler", filterable=False)
+        steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
+        told = "1 = none, 0 = ignore the label"
+        guidance = gr.Slider(0, MAX_GUIDANCE, value=guidance_now, step=0.05, label="Guidance", info=told)
+    return Controls(digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance)
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=0, min_width=300):
-            digits = gr.CheckboxGroup(
-                everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True
-            )
-            number = gr.Textbox(label="… or a number to write", placeholder="2026", max_length=MAX_WRITTEN)
-            count = gr.Slider(1, MAX_COUNT, value=1, step=1, label="How many of each")
-            with gr.Row(elem_classes="seed-row"):
-                seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
-                dice = gr.Button("Randomise", size="md", min_width=110, scale=0)
-            with gr.Row(elem_classes="go-row"):
-                go = gr.Button("Generate", variant="primary", elem_id="go")
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
-            checkpoint = picker(entries, "Checkpoint")
-            offered, own = ready_made(store, key), qualities.RECOMMENDED if key else None
-            how = gr.Dropdown(offered, value=own, label="Quality", filterable=False, elem_id="how")
-            with gr.Accordion("Advanced", open=False):
-                names = [(SAMPLER_NAMES.get(name, name), name) for name in SAMPLERS]
-                sampler = gr.Dropdown(names, value=sampler_now, label="Sampler", filterable=False)
-                steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
-                guidance = gr.Slider(
-                    0,
-                    MAX_GUIDANCE,
-                    value=guidance_now,
-                    step=0.05,
-                    label="Guidance",
-                    info="1 = none, 0 = ignore the label",
-                )
+            digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance = controls(store)
         with gr.Column(scale=1, min_width=320):
             there, with_it = first_sight(store)
             show = clickable(there, scripts.STAGE, elem_id="stage")
