@@ -61,8 +61,8 @@ class DistillConfig:
     guidance: float  # of the teacher, built into the student
     interval: tuple[float, float]
     path: tuple[float, ...]  # noise levels of the teacher's path, falling
-    levels: tuple[float, ...]  # those of them that the student is used at
-    polish_after: int = 60_000  # images; then the critic joins in
+    levels: tuple[float, ...]  # noise levels that the student is used at, falling from the first of the path
+    polish_after: int = 150_000  # images; then the critic joins in
     critic_weight: float = 0.2
     critic_lr: float = 2e-4
     critic_noise: tuple[float, float] = (-1.0, 1.0)  # ln of the noise level it looks at: mean and deviation

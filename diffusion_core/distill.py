@@ -1,9 +1,9 @@
-"""A student that draws in one to four network calls, from a teacher that needs ten.
+"""A student that draws in one to four network calls, from a teacher that needs more.
 
-It starts as its teacher. First consistency distillation (Song et al. 2023, algorithm 2): its guess from a point x_t on
-the teacher's guided path is to be its own guess from the next point x_r, one step of Heun's method nearer to the image.
-Then a critic joins in: it sees the images that the student makes at the very noise levels it will be used at, beside
-real ones. From then on half of a batch goes to either.
+It starts as its teacher. At each of the few noise levels that it will be used at it learns where the guided teacher's
+path from there ends (Luhman & Luhman 2021; here from noised images too, solved by UniPC on the teacher's grid). Then a
+critic joins in: it sees the images that the student makes at those very levels, beside real ones. From then on half of
+a batch goes to either.
 """
 
 import torch
@@ -15,6 +15,7 @@ from diffusion_core.critic import Critic, critic_loss, generator_loss
 from diffusion_core.data import Dataset
 from diffusion_core.denoiser import c_out
 from diffusion_core.guidance import guided
+from diffusion_core.samplers import unipc
 from diffusion_core.train import StepResult, Trainer
 
 CRITIC_BETAS = (0.0, 0.99)
@@ -59,45 +60,45 @@ class Distiller(Trainer):
         return result
 
     def losses(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Of the whole batch consistency; later that of its first half, and the critic's opinion of the second."""
+        """How far from the teacher the whole batch is; later its first half, and the critic's opinion of the second."""
         dropped = torch.rand(len(labels), generator=generator) < self.config.label_dropout
-        at = self._places(len(labels), generator)
         noise = torch.randn(x0.shape, generator=generator)
-        x0, labels, at, noise, dropped = (v.to(self.device) for v in (x0, labels, at, noise, dropped))
-        told, sigma = torch.where(dropped, self.denoiser.null_label, labels), self.path[at]
-        x = x0 + sigma.view(-1, 1, 1, 1) * noise
+        x0, labels, noise, dropped = (v.to(self.device) for v in (x0, labels, noise, dropped))
+        told = torch.where(dropped, self.denoiser.null_label, labels)
+        copied = len(x0) // 2 if self.polishing else len(x0)
+        sigma = self.shared_out(copied)
+        x = x0[:copied] + sigma.view(-1, 1, 1, 1) * noise[:copied]
+        losses = self.apart(x, sigma, told[:copied])
         if not self.polishing:
-            return self.consistency(x, at, told), sigma
-        half = len(x0) // 2
-        adversarial, used = self._adversarial(x0[half:], labels[half:], generator)
-        losses = self.consistency(x[:half], at[:half], told[:half])
-        return torch.cat([losses, self.distill.critic_weight * adversarial]), torch.cat([sigma[:half], used])
+            return losses, sigma
+        adversarial, used = self._adversarial(x0[copied:], labels[copied:], generator)
+        return torch.cat([losses, self.distill.critic_weight * adversarial]), torch.cat([sigma, used])
 
-    def consistency(self, x: Tensor, at: Tensor, labels: Tensor) -> Tensor:
-        """[N]: how far the student's guess at x is from its guess one step further on the teacher's path.
+    def shared_out(self, n: int) -> Tensor:
+        """Noise levels [n]: half of them the first one, from which a digit is made of nothing, the rest in turn."""
+        first, *rest = self.distill.levels
+        levels = [first if i % 2 == 0 else rest[i // 2 % len(rest)] for i in range(n)]
+        return torch.tensor(levels, device=self.device)
 
-        x is at noise level path[at]. ||D(x, t) - D(x_r, r)|| / c_out(t), not squared: one blurred compromise is not
-        better than a sharp digit.
+    def apart(self, x: Tensor, sigma: Tensor, labels: Tensor) -> Tensor:
+        """[N]: how far the student's guess at x is from where the guided teacher ends.
+
+        ||D(x, sigma) - end|| / c_out(sigma), not squared: one blurred compromise is not better than a sharp digit.
         """
-        sigma, nearer = self.path[at], self.path[at + 1]
-        s, r, last = (v.view(-1, 1, 1, 1) for v in (sigma, nearer, nearer == 0))
-        above = torch.where(nearer == 0, sigma, nearer)  # no network is asked at noise level 0
-        with torch.no_grad():
-            teacher = guided(self.teacher, labels, self.distill.guidance, self.distill.interval)
-            slope = (x - teacher(x, sigma)) / s
-            there = x + (r - s) * slope
-            second = (there - teacher(there, above)) / above.view(-1, 1, 1, 1)
-            there = torch.where(last, there, x + (r - s) * (slope + second) / 2)
-            target = torch.where(last, there, self.denoiser(there, above, labels))
-        apart = (self.denoiser(x, sigma, labels) - target) / c_out(s)
-        return (apart.square().mean(dim=(1, 2, 3)) + HUBER**2).sqrt() - HUBER
+        difference = (self.denoiser(x, sigma, labels) - self.ends(x, sigma, labels)) / c_out(sigma).view(-1, 1, 1, 1)
+        return (difference.square().mean(dim=(1, 2, 3)) + HUBER**2).sqrt() - HUBER
 
-    def _places(self, n: int, generator: torch.Generator) -> Tensor:
-        """Places on the path [n]: half of them anywhere, half exactly those that the student is used at."""
-        used = torch.tensor([self.distill.path.index(level) for level in self.distill.levels])
-        used = used[torch.randint(len(used), (n,), generator=generator)]
-        anywhere = torch.randint(len(self.distill.path), (n,), generator=generator)
-        return torch.where(torch.rand(n, generator=generator) < 0.5, anywhere, used)
+    @torch.no_grad()
+    def ends(self, x: Tensor, sigma: Tensor, labels: Tensor) -> Tensor:
+        """[N, C, H, W]: the image that the guided teacher's path from x at noise level sigma [N] leads to."""
+        found = torch.empty_like(x)
+        for level in sigma.unique():
+            rows = sigma == level
+            grid = torch.cat([level[None], self.path[self.path < level]])
+            denoise = guided(self.teacher, labels[rows], self.distill.guidance, self.distill.interval)
+            *_, last = unipc(denoise, x[rows], grid.double())
+            found[rows] = last.x
+        return found
 
     def _adversarial(self, real: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """[N] each, loss and noise level. Half of the images are made in one call, half by a second after a first."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import DistillConfig, NetworkConfig, SampleConfig, TrainConfig
 from diffusion_core.errors import UserError
-from diffusion_core.schedules import karras
+from diffusion_core.schedules import interpolated, noise_levels
 
 
 class Preset(NamedTuple):
@@ -18,7 +18,8 @@ class Preset(NamedTuple):
 
 
 LEAN = NetworkConfig(channels=(64, 96), norm="none", up_conv="low")  # chosen in LOG.md, "The recipe"
-DRAWN = SampleConfig(guidance=1.45, interval=(0.5, 5.0))  # chosen in docs/sampling.md; a short run needs more
+LEVELS = (40.0, 15.28, 6.41, 3.509, 2.112, 1.144, 0.4828, 0.1642)  # found by `python -m benchmarks.levels`
+DRAWN = SampleConfig("unipc", steps=8, guidance=1.5, interval=(0.5, 5.0), levels=LEVELS)  # chosen in docs/sampling.md
 MUON = TrainConfig(optimizer="muon", muon_lr=0.01, batch=128)
 
 # One recipe, two lengths: its rates fall with the images seen and not towards a planned end. By the classifier, n =
@@ -28,10 +29,9 @@ PRESETS = {
     "mnist-fast": Preset(LEAN, MUON, replace(DRAWN, guidance=1.6), minutes=10),
 }
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
-PATH_STEPS = 10  # of the teacher's path
-STUDENT_EXTRA = 0.25  # guidance of the path above the teacher's own: a student loses some faithfulness (LOG.md)
-STUDENT_PLACES = (0, 5, 6)  # on it: pure noise, 1.6 and 0.7
+STUDENT_EXTRA = 0.1  # guidance above the teacher's own, built into the student
 SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampling.md
+MOST_CALLS = 4  # that a student is trained for
 
 
 def preset(name: str) -> Preset:
@@ -46,9 +46,10 @@ def student(teacher: CheckpointMeta) -> Preset:
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
     drawn = teacher.sample
-    path = tuple(karras(PATH_STEPS, drawn.sigma_min, drawn.sigma_max, drawn.rho)[:-1].tolist())
+    path = tuple(noise_levels(drawn)[:-1].tolist())
     guidance = round(drawn.guidance + STUDENT_EXTRA, 6)
-    levels = tuple(path[place] for place in STUDENT_PLACES)
+    used = (path[0], SECOND_LEVEL)  # of two calls; one call starts at the first, four lie between them
+    levels = tuple(interpolated(used, MOST_CALLS)[:-1].tolist())
     distill = DistillConfig(guidance, drawn.interval, path, levels)
-    sample = SampleConfig("consistency", steps=2, guidance=1.0, levels=(path[0], SECOND_LEVEL))
+    sample = SampleConfig("consistency", steps=len(used), guidance=1.0, levels=used)
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)

@@ -40,33 +40,57 @@ class Told:
         return self.estimate(x, sigma.view(-1, 1, 1, 1) if sigma.ndim else sigma)
 
 
-def test_the_exact_consistency_function_has_no_loss_along_an_exact_path(distiller):
-    """Gaussian data: f(x, s) = mu + (x - mu) sd / sqrt(sd^2 + s^2). Euler's step is the path as the gap grows."""
+def test_every_row_is_led_to_the_end_of_its_own_path(distiller):
+    """Gaussian data: the end is known, and a finer path comes nearer to it, from whatever level a row starts."""
     data = Gaussian(mu=0.3, s=0.5)
     distiller.teacher = Told(data.denoise)
-    distiller.denoiser = Told(lambda x, s: data.mu + (x - data.mu) * data.s / (data.s**2 + s**2) ** 0.5)
-    x, labels = 3 * standard_normal(7, 1, 4, 4), torch.arange(7)
-    losses = []
-    for per_level in (1, 4, 16):
-        distiller.path = torch.cat([torch.logspace(1, -1, 7 * per_level, dtype=torch.float64), torch.zeros(1)])
-        losses.append(distiller.consistency(x, torch.arange(7), labels).max())
-    assert losses[2] < losses[1] / 4 < losses[0] / 16 and losses[2] < 1e-3
-    distiller.denoiser = Told(data.denoise)  # the teacher's estimate is no consistency function
-    assert distiller.consistency(x, torch.arange(7), labels).max() > 10 * losses[2]
+    sigma = torch.tensor([10.0, 0.75, 10.0, 2.0])
+    x = sigma.view(-1, 1, 1, 1) * standard_normal(4, 1, 4, 4).float()
+    wanted, errors = data.solution(x, sigma.view(-1, 1, 1, 1), 0.0), []
+    for steps in (8, 16, 32):
+        distiller.path = torch.cat([torch.logspace(1, -2, steps, dtype=torch.float64), torch.zeros(1)])
+        errors.append((distiller.ends(x, sigma, torch.arange(4)) - wanted).abs().amax((1, 2, 3)))
+    assert (errors[2] < 2e-3).all() and (errors[2] < errors[0] / 8).all()
 
 
-def test_the_last_place_of_the_path_is_the_teachers_own_estimate(distiller):
-    """From path[-1] Heun's step to 0 is of first order: the target is the guided teacher's estimate of the image."""
+def test_who_ends_where_the_teacher_does_has_no_loss(distiller):
+    data, sigma = Gaussian(mu=0.3, s=0.5), torch.tensor([10.0, 0.75])
+    distiller.teacher = Told(data.denoise)
+    distiller.path = torch.cat([torch.logspace(1, -2, 32, dtype=torch.float64), torch.zeros(1)])
+    x, labels = 3 * standard_normal(2, 1, 4, 4).float(), torch.tensor([1, 2])
+    distiller.denoiser = Told(lambda x, s: data.solution(x, s, 0.0))
+    assert distiller.apart(x, sigma, labels).max() < 5e-3
+    distiller.denoiser = Told(data.denoise)  # the teacher's estimate is not where it ends
+    assert distiller.apart(x, sigma, labels).min() > 0.1
+
+
+def test_the_distance_is_the_root_mean_square_over_the_scale_of_the_output(distiller):
+    """A path that ends in .25 everywhere, and a student that says 0."""
     distiller.teacher, distiller.denoiser = Told(lambda x, s: 0 * x + 0.25), Told(lambda x, s: 0 * x)
-    x, last = standard_normal(2, 1, 4, 4), torch.full((2,), len(PATH) - 1)
-    loss = distiller.consistency(x, last, torch.tensor([1, 2]))
-    assert loss.tolist() == pytest.approx([0.25 / float(c_out(torch.tensor(PATH[-1])))] * 2, rel=2e-3)
+    sigma = torch.tensor([40.0, 0.75])
+    loss = distiller.apart(standard_normal(2, 1, 4, 4).float(), sigma, torch.tensor([1, 2]))
+    torch.testing.assert_close(loss, 0.25 / c_out(sigma), rtol=5e-3, atol=0)
 
 
-def test_half_of_the_places_are_those_in_use(distiller):
-    counts = torch.bincount(distiller._places(6000, torch.Generator().manual_seed(0)), minlength=len(PATH)) / 6000
-    used = torch.tensor([level in DISTILL.levels for level in PATH])
-    torch.testing.assert_close(counts, torch.where(used, 0.25 + 0.5 / 6, 0.5 / 6), atol=0.02, rtol=0)
+def test_the_path_is_guided_where_the_interval_says(distiller):
+    """One step from 3 (inside): the end is D(null) + 1.5 (D(label) - D(null)); from .1 (outside) it is D(label)."""
+    distiller.path = torch.tensor([3.0, 0.0])
+
+    class Names:
+        null_label = 10
+
+        def __call__(self, x, sigma, labels):
+            return 0 * x + labels.view(-1, 1, 1, 1).float()
+
+    distiller.teacher = Names()
+    ends = distiller.ends(torch.zeros(2, 1, 2, 2), torch.tensor([3.0, 0.1]), torch.tensor([4, 4]))
+    assert ends.mean((1, 2, 3)).tolist() == pytest.approx([10 + 1.5 * (4 - 10), 4])
+
+
+def test_half_of_a_batch_starts_from_pure_noise(distiller):
+    distiller.distill = replace(DISTILL, levels=(40.0, 10.0, 3.0))
+    sigma = distiller.shared_out(64)
+    assert {float(level): int((sigma == level).sum()) for level in sigma.unique()} == {40.0: 32, 10.0: 16, 3.0: 16}
 
 
 def test_the_critic_learns_to_tell_and_the_generator_loss_falls_where_it_is_fooled(tiny):
@@ -115,6 +139,7 @@ def test_the_students_path_is_guided_more_strongly_than_its_teacher_recommends(t
     meta = save_tiny(tmp_path / "tiny")
     meta = replace(meta, sample=replace(meta.sample, guidance=1.7, interval=(0.2, 9.0)))
     preset = student(meta)
-    assert preset.distill.guidance == 1.95 and preset.distill.interval == (0.2, 9.0)
-    assert preset.sample.guidance == 1 and set(preset.distill.levels) <= set(preset.distill.path)
+    assert preset.distill.guidance == 1.8 and preset.distill.interval == (0.2, 9.0)
+    assert preset.sample.guidance == 1 and preset.sample.levels == (40, 1.2)
+    assert preset.distill.levels[0] == preset.distill.path[0] == 40 and preset.distill.levels[-1] == pytest.approx(1.2)
     assert preset.network == meta.network
