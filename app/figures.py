@@ -4,6 +4,7 @@ Text and grid colours come from the page's style sheet, which knows whether it i
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -93,6 +94,31 @@ def distribution(
                 )
             )
     return figure.update_layout(barmode="overlay", height=300)
+
+
+def odds(
+    values: Sequence[np.ndarray], real: Sequence[np.ndarray] | None, names: tuple[str, str], judge: str, end: float
+) -> go.Figure:
+    """Two histograms over log10 odds from -end to end, one a digit, and as lines those of real digits; shares."""
+    figure = go.Figure(
+        layout=layout("share (%)", f"{names[0]} \u2190 odds by {judge}, powers of ten \u2192 {names[1]}")
+    )
+    edges = np.linspace(-end, end, 25)
+    middles = (edges[1:] + edges[:-1]) / 2
+    for name, colour, part in zip(names, (BLUE, ORANGE), values, strict=True):
+        bars = {"color": colour, "line": {"width": 0}}
+        figure.add_trace(go.Bar(x=middles, y=_shares(part, edges), name=name, marker=bars, opacity=0.6))
+    for name, colour, part in zip(names, (BLUE, ORANGE), real or (), strict=bool(real)):
+        line = {"color": colour, "width": 2, "shape": "hvh"}
+        figure.add_trace(go.Scatter(x=middles, y=_shares(part, edges), name=f"real {name}", mode="lines", line=line))
+    axis = {"type": "log", "range": [-1.3, 2.05], "tickvals": [0.1, 1, 10, 100]}
+    return figure.update_layout(barmode="overlay", bargap=0, height=320, yaxis=axis)
+
+
+def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Per cent of the values between each two edges; None where there are none, which a log axis cannot show."""
+    counts = np.histogram(values, edges)[0]
+    return np.where(counts > 0, 100 * counts / max(len(values), 1), None)
 
 
 def recognition(found: dict, pair: tuple[int, int]) -> go.Figure:

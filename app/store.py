@@ -136,6 +136,12 @@ class Store:
         """The reports of the real test digits."""
         return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
 
+    def real_beside(self, report: Report) -> Report | None:
+        """The real test digits under the same judges, if they were scored; None beside real digits themselves."""
+        if report.source.kind == "real":
+            return None
+        return next((real for real in self.real_reports() if set(real.scorers) >= set(report.scorers)), None)
+
     def report_files(self, key: str) -> set[str]:
         """The names of the files of a report."""
         name, _, identity = _known(key, self.reports(), "report").partition("/")

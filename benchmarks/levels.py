@@ -1,6 +1,6 @@
 """Find the noise levels at which few steps of a sampler come nearest to many.
 
-    python -m benchmarks.levels checkpoints/mnist --steps 8 --sampler dpmpp2m
+    python -m benchmarks.levels checkpoints/mnist --steps 8 --guidance 1.45
 
 Gradient descent on the gaps between the logarithms of the levels, through the sampler and the network: the squared
 distance between images drawn with few steps and the same noise drawn with REFERENCE steps of Heun's method. A few
@@ -34,12 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--sampler", default="dpmpp2m")
+    parser.add_argument("--sampler", default="unipc")
     parser.add_argument("--guidance", type=float)
     arguments = parser.parse_args()
     model = checkpoints.load(arguments.checkpoint)
     guidance = model.meta.sample.guidance if arguments.guidance is None else arguments.guidance
-    sample = replace(model.meta.sample, steps=arguments.steps, sampler=arguments.sampler, guidance=guidance)
+    ways = {"steps": arguments.steps, "sampler": arguments.sampler, "guidance": guidance, "levels": ()}
+    sample = replace(model.meta.sample, **ways)
     print(", ".join(f"{level:.4g}" for level in optimise(model, sample)))
 
 

@@ -30,12 +30,9 @@ done
 part train-mnist-early $RUN -m app train --preset mnist --images "$(seen mnist-early)" --out "$OUT/mnist-early"
 [ -d "$OUT/mnist-fast" ] || cp -r "$OUT/mnist-early" "$OUT/mnist-fast"
 part train-mnist-fast $RUN -m app train --preset mnist --images "$(seen mnist-fast)" --out "$OUT/mnist-fast"
-# The teacher of mnist-turbo is mnist, too, as it was after 665,600 images.
-[ -d "$OUT/teacher" ] || cp -r "$OUT/mnist-fast" "$OUT/teacher"
-part train-teacher $RUN -m app train --preset mnist --images 665600 --out "$OUT/teacher"
-[ -d "$OUT/mnist" ] || cp -r "$OUT/teacher" "$OUT/mnist"
+[ -d "$OUT/mnist" ] || cp -r "$OUT/mnist-fast" "$OUT/mnist"
 part train-mnist $RUN -m app train --preset mnist --images "$(seen mnist)" --out "$OUT/mnist"
-part distil-mnist-turbo $RUN -m app distill "$OUT/teacher" --images "$(seen mnist-turbo)" --out "$OUT/mnist-turbo"
+part distil-mnist-turbo $RUN -m app distill "$OUT/mnist" --images "$(seen mnist-turbo)" --out "$OUT/mnist-turbo"
 
 for name in mnist mnist-turbo mnist-fast mnist-early; do
     part "score-$name" $RUN -m app score "$OUT/$name" --per-class 1000 --out "$OUT/$name/reports/p1000-s0"

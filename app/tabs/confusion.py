@@ -78,10 +78,10 @@ def chosen_report(store: Store, key: str, kind: str) -> Report:
     report = store.report(key)
     if kind != "real" or report.source.kind == "real":
         return report
-    for real in store.real_reports():
-        if set(real.scorers) == set(report.scorers):
-            return real
-    raise UserError("There is no report of real test digits under these judges. Make it: python -m app score real")
+    real = store.real_beside(report)
+    if real is None:
+        raise UserError("There is no report of real test digits under these judges. Make it: python -m app score real")
+    return real
 
 
 def chosen(store: Store, key, kind, judge, cell) -> tuple[Report, list[list[int]], tuple[int, int]]:

@@ -65,13 +65,6 @@ def gallery(report: Report, digit: int, kept: str, order: str, end: str, number:
     return count + markup.samples(items, f"Samples of {digit}") + markup.pager(number, pages)
 
 
-def real_report(store: Store, report: Report) -> Report | None:
-    """The real test digits under the same judges, if they were scored."""
-    if report.source.kind == "real":
-        return None
-    return next((real for real in store.real_reports() if set(real.scorers) >= set(report.scorers)), None)
-
-
 def page(store: Store, key, kept, order, end, digit, number) -> tuple:
     """Ranking, figure, gallery and link. `UserError` for a bad choice."""
     if not usable(store.reports()):
@@ -82,7 +75,7 @@ def page(store: Store, key, kept, order, end, digit, number) -> tuple:
             "",
         )
     report, digit = chosen(store, key, kept, order, end, digit)
-    real = real_report(store, report)
+    real = store.real_beside(report)
     values = inspection.of_digit(report, digit, order)
     beside = inspection.of_digit(real, digit, order) if real and order in inspection.available(real) else None
     figure = figures.distribution(values, beside, ORDERS[order].title, ORDERS[order].unit, digit)
