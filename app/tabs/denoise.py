@@ -151,9 +151,8 @@ def build(store: Store) -> Tab:
             table = still()
     link = clickable("", elem_classes="words")
     settings = [key, one, other, seed]
-    tab = Tab(
-        settings, [show, figure, table, link], guarded(store, partial(page, store)), partial(opened, store), heavy=True
-    )
+    walk_shown = on_gpu(guarded(store, partial(page, store)))
+    tab = Tab(settings, [show, figure, table, link], walk_shown, partial(opened, store), heavy=True)
     for control in (key, one, other):
         control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
     seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)
