@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def uncovered(folder: Path) -> list[str]:
     listed = folder / "requirements.txt"
     if not listed.is_file():
         return ["requirements.txt is missing. List what the code imports."]
-    brought, providers = closure(listed.read_text().splitlines()), packages_distributions()
+    brought, providers = closure(listed.read_text().splitlines()), distributions()
     known = sys.stdlib_module_names | {path.stem for path in folder.iterdir()}
     found = {}  # one line a package, however many files import it
     for path in sorted(folder.rglob("*.py")):
@@ -27,6 +28,9 @@ def uncovered(folder: Path) -> list[str]:
             if not brought & {normal(name) for name in providers.get(module, [module])}:
                 found[module] = f"{inside} imports {module}, which requirements.txt does not bring. Add it there."
     return list(found.values())
+
+
+distributions = cache(packages_distributions)  # it reads the list of files of every installed package
 
 
 def imported(node: ast.AST) -> Iterator[str]:

@@ -12,6 +12,7 @@ from app.store import Store, usable
 from app.walk import Way, locks_in, walk
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.words import probability
+from app.zerogpu import on_gpu
 from diffusion_core import data
 
 TITLE = "Denoise"
