@@ -16,6 +16,7 @@ from app.store import REAL, Store, usable
 from app.tabs import compare, confusion, denoise, generate, inspect, judges, pair, reports, scores, training
 from app.theme import style, theme
 from app.widgets import LANE, QUIET, guarded, still
+from app.zerogpu import on_gpu
 from diffusion_core.data import ROOT
 
 CHECKPOINTS = ROOT / "checkpoints"
@@ -61,7 +62,11 @@ def build(store: Store) -> gr.Blocks:
             else:
                 arrived.then(tab.show, tab.settings, tab.outputs, **QUIET)
         for name, function in api.endpoints(store).items():
-            gr.api(guarded(store, function), api_name=name, **(LANE if name in api.HEAVY else {}))
+            handler = guarded(store, function)
+            if name in api.HEAVY:
+                gr.api(on_gpu(handler), api_name=name, **LANE)
+            else:
+                gr.api(handler, api_name=name)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

@@ -1,8 +1,8 @@
-"""The command line: `python -m app train | distill | sample | score | compare | info | serve`.
+"""The command line: `python -m app train | distill | sample | score | compare | info | serve | space`.
 
-A user's mistake ends with exit code 2 and one line; SIGTERM with 143, Ctrl-C with 130. With `--json`
-the last line of the output is one JSON object. What a command imports, it imports when it runs: the
-help answers at once.
+A user's mistake ends with exit code 2 and one line, a check that found problems with 1; SIGTERM with 143,
+Ctrl-C with 130. With `--json` the last line of the output is one JSON object. What a command imports, it
+imports when it runs: the help answers at once.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = getattr(commands, arguments.command)(arguments)
         if arguments.json:
             print(json.dumps(result, allow_nan=False), flush=True)
-        return 0
+        return 1 if result.get("problems") else 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -104,6 +104,11 @@ def build_parser() -> Parser:
     serve = command("serve", "Show the page in a browser.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
+
+    space = command("space", "Put the folder of a Hugging Face Space together, check it, and start it once.")
+    space.add_argument("--out", type=Path, required=True, help="a new or empty folder for it")
+    space.add_argument("--push", metavar="OWNER/NAME", help="upload it, too, if nothing is wrong; needs a token")
+    space.add_argument("--no-start", dest="start", action="store_false", help="do not start its demo.py")
     return parser
 
 

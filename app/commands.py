@@ -154,6 +154,27 @@ def serve(arguments: Namespace) -> dict:
     return {}
 
 
+def space(arguments: Namespace) -> dict:
+    from app.space import assemble, locked, start
+    from app.space_checks import problems
+    from app.space_push import push, token_for
+    from diffusion_core.data import ROOT
+
+    token = token_for(arguments.push) if arguments.push else None
+    gradio = locked(ROOT, "gradio")
+    result = {"out": str(arguments.out), "files": assemble(ROOT, arguments.out)}
+    say(arguments, f"{result['files']:,} files: {arguments.out}")
+    found = problems(arguments.out, gradio)
+    if arguments.start and not found:
+        result["seconds"], found = start(arguments.out)
+        say(arguments, *[f"demo.py answered after {result['seconds']} s."] * (not found))
+    say(arguments, *([f"problem: {line}" for line in found] or ["Nothing is wrong with it."]))
+    if arguments.push and not found:
+        result["url"] = push(arguments.out, arguments.push, token)
+        say(arguments, f"Pushed: {result['url']}")
+    return result | {"problems": found}
+
+
 # ---------------------------------------------------------------------------
 # Finding things.
 

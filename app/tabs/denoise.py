@@ -12,6 +12,7 @@ from app.store import Store, usable
 from app.walk import Way, locks_in, walk
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.words import probability
+from app.zerogpu import on_gpu
 from diffusion_core import data
 
 TITLE = "Denoise"
@@ -151,9 +152,8 @@ def build(store: Store) -> Tab:
             table = still()
     link = clickable("", elem_classes="words")
     settings = [key, one, other, seed]
-    tab = Tab(
-        settings, [show, figure, table, link], guarded(store, partial(page, store)), partial(opened, store), heavy=True
-    )
+    walk_shown = on_gpu(guarded(store, partial(page, store)))
+    tab = Tab(settings, [show, figure, table, link], walk_shown, partial(opened, store), heavy=True)
     for control in (key, one, other):
         control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
     seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)

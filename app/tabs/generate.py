@@ -18,6 +18,7 @@ from app.takeaway import takeaway
 from app.verdicts import verdicts
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker
 from app.words import JUDGES, plural
+from app.zerogpu import on_gpu
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.errors import UserError
 from diffusion_core.generate import stream
@@ -68,14 +69,14 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, nu
     """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
     if not usable(store.checkpoints()):
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
-    checkpoint = store.checkpoint(key)
-    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample, number)
+    meta = store.meta(key)
+    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, meta.sample, number)
     written = bool(number)
     for entry in store.reports():
         if entry.problem or entry.key.split("/")[0] != key:
             continue
         report = store.report(entry.key)
-        if report.source.sha256 != checkpoint.meta.sha256 or report.source.sample != to_dict(config):
+        if report.source.sha256 != meta.sha256 or report.source.sample != to_dict(config):
             continue
         rows = rows_of(report, labels, seeds)
         if rows is not None:
@@ -193,15 +194,19 @@ def build(store: Store) -> Tab:
 
     busy = gr.on([go.click, number.submit], occupied, None, [go, stop, detail, alike], queue=False, **QUIET)
 
+    card_of = on_gpu(guarded(store, partial(opened_card, store)))
+    alike_of = on_gpu(guarded(store, partial(more_like, store)))
+
     def open_card(event: gr.EventData):
-        return opened_card(store, picked(event)), ""
+        return card_of(picked(event)), ""
 
     def vary(event: gr.EventData):
-        return more_like(store, picked(event))
+        return alike_of(picked(event))
 
     show.select(guarded(store, open_card), None, [detail, alike], **LANE, **QUIET)
     detail.select(guarded(store, vary), None, alike, **LANE, **QUIET)
-    running = busy.then(guarded(store, partial(run, store)), settings, tab.outputs, **LANE, **QUIET)
+    draw = on_gpu(guarded(store, partial(run, store)))
+    running = busy.then(draw, settings, tab.outputs, **LANE, **QUIET)
 
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)
