@@ -11,7 +11,7 @@ PALETTE = ("#3377cc", "#ee6622", "#556655", "#aa4499", "#cc0000", "#9988bb", "#8
 
 
 def coloured(names: Iterable[str]) -> dict[str, str]:
-    """A colour a name, by its place among all names in order (the ninth has the first one's again); real digits green."""
+    """A colour a name, by its place among all names in order, over again after eight; real digits are green."""
     places = enumerate(sorted(set(names) - {REAL}))
     return {name: PALETTE[place % len(PALETTE)] for place, name in places} | {REAL: REAL_COLOUR}
 

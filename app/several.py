@@ -23,9 +23,9 @@ COLUMNS = {
     "coverage": "Coverage",
 }
 HOW = (
-    "Intervals are 95 %. FD over floor is the Frechet distance less that of as many real test digits. A value is marked "
-    "best only where its interval overlaps none of the others in its column; compare two reports as A and B for the "
-    "sharper test of pairs."
+    "Intervals are 95 %. FD over floor is the Frechet distance less that of as many real test digits. A value is "
+    "marked best only where its interval overlaps none of the others in its column; compare two reports as A and B "
+    "for the sharper test of pairs."
 )
 SIZES = (
     "These reports are of different numbers of digits, on which FD, recall and coverage depend: none is marked there."
@@ -65,7 +65,7 @@ def chosen(keys, entries: list[Entry], take: Callable[[str], Report], colour: di
 
 
 def value(report: Report, metric: str) -> Estimate | None:
-    """A cell's estimate: the metric over all digits; of FD what lies above the floor; None where it was not measured."""
+    """A cell's estimate: the metric over all digits; of FD what lies above its floor; None where not measured."""
     found = entry(report, metric)
     if metric != "fd" or found is None:
         return found if found and found.value is not None else None

@@ -189,7 +189,7 @@ class Store:
         return f"{widths} channels, {norm} norm, {meta.train.optimizer}, batch {meta.train.batch}{student}"
 
     def sweep(self, name: str) -> Sweep | None:
-        """The settings tried on the checkpoint `name`; None where it lists none, `UserError` where the list is damaged."""
+        """The settings tried on the checkpoint `name`; None where it lists none, `UserError` for a damaged list."""
         found = {path.name: path for path in self._folders(self.root, SWEEP)}
         return self._sweeps(found[name]) if name in found else None
 
