@@ -50,9 +50,9 @@ def default(entries: list[Entry]) -> list[str]:
 
 
 def chosen(keys, entries: list[Entry], take: Callable[[str], Report], colour: dict[str, str]) -> list[Shown]:
-    """The reports of `keys`, each once. `UserError` for none, too many, or one that is not on offer."""
-    if not isinstance(keys, list | tuple) or not keys:
-        raise UserError("Choose at least one report for the table.")
+    """The reports of `keys`, each once. `UserError` for too many, or one that is not on offer."""
+    if not isinstance(keys, list | tuple):
+        raise UserError("Choose the reports from what is offered.")
     keys = [key for i, key in enumerate(keys) if key not in keys[:i]]
     if len(keys) > MOST:
         raise UserError(f"Choose at most {MOST} reports at a time.")

@@ -16,9 +16,9 @@ CORNERS = ("top left", "bottom right", "bottom left", "top right")  # of the lab
 
 
 def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -> go.Figure:
-    """Recall along, accuracy upright, in percent, with 95 % intervals. `sweeps`: (checkpoint, its colour, what was tried).
+    """Recall along, accuracy upright, in percent, with 95 % intervals; a report without either value is left out.
 
-    A report without either value is left out.
+    `sweeps`: (checkpoint, its colour, what was tried).
     """
     figure = go.Figure(layout=layout("classifier accuracy (%)", "recall (%)"))
     for name, colour, sweep in sweeps:

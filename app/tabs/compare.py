@@ -92,8 +92,9 @@ def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
 
 def together(store: Store, keys) -> tuple:
     """Up to six reports: their table, the figure of accuracy against recall, and what is said below it."""
-    if not usable(offered(store)):
-        return markup.note("No report is there yet: python -m app score CHECKPOINT", "empty"), None, ""
+    if not keys:
+        text = "No report is chosen. Choose one, or make the first: python -m app score CHECKPOINT"
+        return markup.note(text, "empty"), None, ""
     colour = colours(store)
     shown = several.chosen(keys, offered(store), partial(taken, store), colour)
     sweeps, problems = [], []
@@ -199,7 +200,7 @@ def build(store: Store) -> Tab:
 
 
 def opened(store: Store, view: View) -> list:
-    """The settings that a link asks for; without one, B is the favourite, A its rival, and the table has every checkpoint."""
+    """The settings that a link asks for; without one, B is the favourite, A its rival, and all are in the table."""
     a, b = store.report_key(view.a), store.report_key(view.b)
     if a and not b:
         b = rival(store, a)
