@@ -12,8 +12,6 @@ from app.sweep import REAL_ROW, Setting, Sweep
 from app.words import show, show_interval
 from eval.metrics import Estimate
 
-CORNERS = ("top left", "bottom right", "bottom left", "top right")  # of the labels, so that neighbours do not collide
-
 
 def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -> go.Figure:
     """Recall along, accuracy upright, in percent, with 95 % intervals; a report without either value is left out.
@@ -28,8 +26,8 @@ def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -
     if real := real_digits(shown):
         points.append((REAL_ROW, REAL_COLOUR, _point(real.metrics["overall"])))
     placed = sorted((point for point in points if point[2]), key=lambda point: point[2][0].value)
-    for i, (name, colour, pair) in enumerate(placed):
-        figure.add_trace(_mark(name, colour, *pair, CORNERS[i % len(CORNERS)]))
+    for (name, colour, pair), corner in zip(placed, _corners([pair[0].value for *_, pair in placed])):
+        figure.add_trace(_mark(name, colour, *pair, corner))
     return figure.update_layout(showlegend=False, height=420, margin={"t": 20, "r": 24})
 
 
@@ -43,6 +41,13 @@ def _point(metrics: Mapping[str, Estimate]) -> tuple[Estimate, Estimate] | None:
     """(recall, accuracy) of one set of digits."""
     recall, accuracy = metrics.get("recall"), metrics.get("accuracy")
     return (recall, accuracy) if recall and accuracy and None not in (recall.value, accuracy.value) else None
+
+
+def _corners(along: Sequence[float]) -> list[str]:
+    """Where each label stands, for rising values: towards the middle, and by turns above and below its neighbours."""
+    middle = (along[0] + along[-1]) / 2 if along else 0.0
+    sides = ["left" if x > middle else "right" for x in along]
+    return [f"{('bottom', 'top')[(len(along) - i) % 2]} {side}" for i, side in enumerate(sides)]
 
 
 def _mark(name: str, colour: str, recall: Estimate, accuracy: Estimate, corner: str) -> go.Scatter:
