@@ -8,17 +8,10 @@ import plotly.graph_objects as go
 from app.figures import layout
 from app.runs import QUARTERS, Run, smoothed
 
-# Colours that every common kind of colour vision tells apart; green is kept for real digits.
-PALETTE = ("#3b73c4", "#e08a2e", "#8f5bb0", "#c2508a", "#4aa3c0", "#7d6b4f", "#b3431f", "#6b7a99")
 DEPTHS = ("#9cc3ee", "#5f93d6", "#2f66b3", "#173f7d")  # from the least noise to the most
 SHOWN = {"loss": "Loss", "quarters": "Loss by noise level", "grad_norm": "Gradient norm", "lr": "Learning rate"}
 DASHES = ("solid", "dot", "dash", "dashdot")
 POINTS = 600  # a line; more than a screen can show
-
-
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour a name. Give all names there are, in a fixed order, so that a run always has the same one."""
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
 def training(runs: Sequence[Run], colour: dict[str, str], shown: str, smoothing: float, log_x: bool) -> go.Figure:

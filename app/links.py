@@ -10,7 +10,7 @@ from app.matrix import KINDS
 from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
 
-MAX_LENGTH = 200  # of one value
+MAX_LENGTH = 1000  # of one value: six reports by their full names
 
 
 class View(NamedTuple):
@@ -30,6 +30,7 @@ class View(NamedTuple):
     order: str | None = None
     write: str | None = None
     kind: str | None = None
+    reports: tuple[str, ...] | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -51,6 +52,7 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         write=text["write"] if _number(text.get("write")) is not None and len(text["write"]) <= MAX_WRITTEN else None,
         order=_among(text.get("order"), ORDERS),
         kind=_among(text.get("kind"), KINDS),
+        reports=tuple(text["reports"].split(",")) if text.get("reports") else None,
     )
 
 

@@ -53,6 +53,36 @@ element.addEventListener('click', (event) => {
 });
 """
 
+# A pair that is opened is laid into the dialog: A's image over B's, and what the judges say of either.
+WIPE = (
+    """
+const wipe = (range) => {
+  range.closest('.wipe').style.setProperty('--wipe', range.value);
+  range.setAttribute('aria-valuetext', `${range.value} % A`);
+};
+element.addEventListener('click', (event) => {
+  const opener = event.target.closest('[data-wipe]');
+  if (!opener) return;
+  const dialog = element.querySelector('.wipe');
+  dialog.querySelector('h3').textContent = opener.dataset.wipe;
+  const images = dialog.querySelectorAll('.wipe-view img');
+  const said = dialog.querySelector('.wipe-said');
+  said.replaceChildren();
+  opener.closest('.pair').querySelectorAll('.half').forEach((half, i) => {
+    const {src, alt} = half.querySelector('img');
+    Object.assign(images[i], {src, alt});
+    said.append(half.querySelector('.caption').cloneNode(true));
+  });
+  const range = dialog.querySelector('input');
+  range.value = 50;
+  wipe(range);
+  dialog.showModal();
+});
+element.addEventListener('input', (event) => { if (event.target.matches('.wipe input')) wipe(event.target); });
+"""
+    + PAGER
+)
+
 # The view (estimate or noisy) and the frame live on the outer element, which a new value leaves alone.
 STAGE = (
     """

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from app.runs import Run
 from app.runs import read as read_run
+from app.sweep import SWEEP, Sweep
+from app.sweep import read as read_sweep
 from app.verdicts import probabilities
 from app.words import JUDGES, plural
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
@@ -80,6 +82,7 @@ class Store:
         self._metas = Kept(read_meta, size=64)
         self._reports = Kept(load_report, size=24)
         self._runs = Kept(read_run, size=16)
+        self._sweeps = Kept(read_sweep, size=16)
         self._lock, self._warmed = threading.Lock(), False
         self._scorers: dict[str, Callable] = {}
 
@@ -190,6 +193,11 @@ class Store:
         norm = "no" if meta.network.norm == "none" else meta.network.norm
         student = f", student of {meta.parent.split('@')[0]}" if meta.parent else ""
         return f"{widths} channels, {norm} norm, {meta.train.optimizer}, batch {meta.train.batch}{student}"
+
+    def sweep(self, name: str) -> Sweep | None:
+        """The settings tried on the checkpoint `name`; None where it lists none, `UserError` for a damaged list."""
+        found = {path.name: path for path in self._folders(self.root, SWEEP)}
+        return self._sweeps(found[name]) if name in found else None
 
     def _run_entry(self, path: Path) -> Entry:
         try:

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -28,7 +30,7 @@ READY = ".tabitem:visible :is(.card, .cell, .lead, .empty, .grid-film, .walk, .s
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The address of a server over known checkpoints and reports; its log must stay free of tracebacks."""
+    """The address of a server over known checkpoints and reports."""
     folder = tmp_path_factory.mktemp("page")
     root = make_root(folder / "checkpoints")
     shutil.copytree(ROOT / "checkpoints" / "mnist", root / "slow", ignore=shutil.ignore_patterns("reports", "resume"))
@@ -36,6 +38,13 @@ def server(tmp_path_factory):
     shutil.copytree(ROOT / "checkpoints" / "mnist-turbo", root / "student", ignore=student)
     for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
+    with served(root, folder) as address:
+        yield address
+
+
+@contextmanager
+def served(root: Path, folder: Path):
+    """The address of a server over the checkpoints under `root`; its log, in `folder`, must stay free of tracebacks."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

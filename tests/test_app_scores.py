@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app import figures, paired, words
+from app import figures, pair_view, paired, words
 from app.store import Store
 from app.tabs import compare, scores
 from diffusion_core.errors import UserError
@@ -96,7 +96,7 @@ def test_the_better_checkpoint_is_named_with_its_interval(store):
     verdict, figure, digits, pairs, more = compare.page(store, a, b, "accuracy", "all", "differ", 0)
     assert "mnist is better than early" in verdict and "pairs of the same label and seed" in verdict
     assert len(figure.data) == 2 and digits.count("<tr>") == 11 and "B − A, cell by cell" in more
-    assert pairs.count('class="pair"') == compare.PAGE
+    assert pairs.count('class="pair"') == pair_view.PAGE
     row = compare_reports(store.report(a), store.report(b)).row("accuracy")
     assert paired.difference(row, "%")[0] in more and paired.told_apart(row)[0] == "B"
 

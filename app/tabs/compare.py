@@ -1,25 +1,38 @@
-"""Compare: is B better than A? The verdict, every number, and the same seeds side by side."""
+"""Compare: is B better than A? The verdict, every number, the same seeds side by side; then up to six reports."""
 
 from functools import partial
 from html import escape
 
 import gradio as gr
 
-from app import figures, links, markup, paired, scripts, sprites, words
+from app import figures, links, markup, paired, scripts, several, words
+from app.colours import colours
 from app.comparison_text import MAIN
 from app.links import View
+from app.pair_view import side_by_side
 from app.paired import ALL, ORDERS
-from app.store import REAL, Store, usable
+from app.store import REAL, Entry, Store, usable
 from app.tabs.scores import available
-from app.verdicts import verdicts
-from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picked, picker, still
+from app.tradeoff import tradeoff
+from app.widgets import QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker, still
 from diffusion_core.errors import UserError
 from eval.compare import Comparison, compare
-from eval.pairs import unpaired
 from eval.report import Report
 
 TITLE = "Compare"
-PAGE = 24  # pairs at a time
+
+
+# ---------------------------------------------------------------- where reports come from
+
+
+def offered(store: Store) -> list[Entry]:
+    """What may be chosen as A, as B and for the table."""
+    return store.reports()
+
+
+def taken(store: Store, key: str) -> Report:
+    """The report that a choice means; `UserError` for one that is not on offer."""
+    return store.report(key)
 
 
 # ---------------------------------------------------------------- pure
@@ -46,42 +59,11 @@ def judge_of(metric: str, report: Report) -> str:
     return judge if judge in report.confusions else next(iter(report.confusions), "classifier")
 
 
-def side_by_side(a: Report, b: Report, digit: str, order: str, judge: str, page: int) -> str:
-    """One page of pairs as HTML: label and seed, A, B, each with its verdicts."""
-    if reason := unpaired(a, b):
-        return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
-    found = paired.pairs(a, b, digit, order, judge)
-    if not found:
-        return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
-    pages = -(-len(found) // PAGE)
-    page = min(max(page, 0), pages - 1)
-    shown = found[page * PAGE : (page + 1) * PAGE]
-    left, right = _half(a, [i for i, _ in shown], "A"), _half(b, [j for _, j in shown], "B")
-    items = []
-    for (i, _), one, other in zip(shown, left, right, strict=True):
-        label, seed = int(a.table["label"].iloc[i]), int(a.table["seed"].iloc[i])
-        name = f'<span class="asked"><b>{label}</b><span class="seed">seed {seed}</span></span>'
-        items.append(f'<li class="pair">{name}{one}{other}</li>')
-    return f'<ul class="pairs" aria-label="Same label and seed">{"".join(items)}</ul>' + markup.pager(page, pages)
-
-
-def _half(report: Report, rows: list[int], side: str) -> list[str]:
-    """One side's image and verdicts, for each of `rows`."""
-    part = report.table.iloc[rows]
-    labels, uris = part["label"].to_numpy(), sprites.thumbnails(report.images[rows])
-    halves = []
-    for label, seed, uri, said in zip(labels, part["seed"], uris, verdicts(part, labels), strict=True):
-        lines = "".join(map(markup.verdict_line, said))
-        picture = markup.image(uri, f"{side}: digit {label}, seed {seed}")
-        halves.append(f'<span class="half">{picture}<span class="caption"><em>{side}</em>{lines}</span></span>')
-    return halves
-
-
 def page(store: Store, key_a, key_b, metric, digit, order, number):
     """What the tab shows: verdict, figure, digits, pairs, all numbers. `UserError` for a bad choice."""
     if not key_a or not key_b:
         return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
-    a, b = store.report(key_a), store.report(key_b)
+    a, b = taken(store, key_a), taken(store, key_b)
     comparison = compare(a, b)
     keys = [key for key in available(a) if any(row.metric == key for row in comparison.rows)]
     if metric not in keys:
@@ -97,24 +79,68 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric)
     below = paired.digits(comparison, metric)
     more = numbers(comparison, keys) + paired.matrices(a, b, judge_of(metric, a)) + paired.made_differently(a, b)
-    more += markup.link_button(links.write(tab="compare", a=key_a, b=key_b, metric=metric))
     return verdict, figure, below, turned(store, key_a, key_b, metric, digit, order, number), more
 
 
 def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
     """One page of the pairs alone."""
-    a, b = store.report(key_a), store.report(key_b)
+    a, b = taken(store, key_a), taken(store, key_b)
     if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
         raise UserError("Choose the score, the digit and the order from what is offered.")
     return side_by_side(a, b, digit, order, judge_of(metric, a), number if type(number) is int else 0)
 
 
+def together(store: Store, keys) -> tuple:
+    """Up to six reports: their table, the figure of accuracy against recall, and what is said below it."""
+    if not keys:
+        text = "No report is chosen. Choose one, or make the first: python -m app score CHECKPOINT"
+        return markup.note(text, "empty"), None, ""
+    colour = colours(store)
+    shown = several.chosen(keys, offered(store), partial(taken, store), colour)
+    sweeps, problems = [], []
+    for name in dict.fromkeys(key.split("/")[0] for key in keys):
+        try:
+            if found := store.sweep(name):
+                sweeps.append((name, colour[name], found))
+        except UserError as error:
+            problems.append(store.explain(error))
+    said = markup.note(FAINT) if sweeps else ""
+    said += "".join(markup.note(problem, "problem") for problem in problems)
+    return several.table(shown), tradeoff(shown, sweeps), said
+
+
+def share(key_a, key_b, metric, keys) -> str:
+    """The button that copies the address of what is shown."""
+    return markup.link_button(
+        links.write(tab="compare", a=key_a, b=key_b, metric=metric, reports=tuple(keys) if keys else None)
+    )
+
+
+def show(store: Store, key_a, key_b, metric, digit, order, number, keys) -> tuple:
+    """All that the tab shows."""
+    shown = page(store, key_a, key_b, metric, digit, order, number)
+    return *shown, *together(store, keys), share(key_a, key_b, metric, keys)
+
+
 # ---------------------------------------------------------------- gradio
+
+MORE_THAN_TWO = (
+    "<h2>More than two</h2>"
+    + markup.note("The same scores of up to six reports, each in the colour that its checkpoint has in every figure.")
+)  # fmt: skip
+TRADEOFF = "<h2>Accuracy against diversity</h2>" + markup.note(
+    "Recall is the share of real digits that lie among the generated ones: further right means more of the variety "
+    "of handwriting, further up means more digits read right."
+)
+FAINT = (
+    "Faint: the settings that were tried on a checkpoint, joined in the order of their list, and real test digits as "
+    "many as there. Recall depends on how many digits there are, so hold them against these."
+)
 
 
 def rival(store: Store, key: str | None) -> str | None:
     """What to compare `key` with unless told: a report of another checkpoint, else any other report."""
-    others = [e.key for e in usable(store.reports()) if e.key != key]
+    others = [e.key for e in usable(offered(store)) if e.key != key]
     name = (key or "").split("/")[0]
     return next((k for k in others if k.split("/")[0] not in (name, REAL)), others[0] if others else None)
 
@@ -124,7 +150,7 @@ def build(store: Store) -> Tab:
     metrics = [(words.long_title(m), m.key) for m in words.METRICS.values()]
     digits = [("All", ALL), *((str(d), str(d)) for d in range(10))]
     with gr.Row(elem_classes="controls"):
-        a, b = picker(store.reports(), "A", scale=3), picker(store.reports(), "B", scale=3)
+        a, b = picker(offered(store), "A", scale=3), picker(offered(store), "B", scale=3)
         metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
     verdict = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
@@ -136,8 +162,16 @@ def build(store: Store) -> Tab:
         digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side", scale=4, min_width=560)
         orders = [(title, key) for key, title in ORDERS.items()]
         order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=1, min_width=240)
-    found = clickable("", scripts.PAGER, elem_id="pairs")
-    more = clickable("", elem_classes="words")
+    found = clickable("", scripts.WIPE, elem_id="pairs")
+    more = still(elem_classes="words")
+    still(MORE_THAN_TWO, elem_classes="words")
+    keys = gr.Dropdown(choices(offered(store)), value=several.default(offered(store)), multiselect=True,
+                       max_choices=several.MOST, label="Reports", filterable=False)  # fmt: skip
+    table = still(elem_id="several")
+    still(TRADEOFF, elem_classes="words")
+    scatter = gr.Plot(show_label=False, container=False, elem_id="tradeoff")
+    said = still(elem_classes="words")
+    link = clickable("", elem_classes="words")
     number = gr.State(0)
     chosen = [a, b, metric, digit, order]
 
@@ -147,14 +181,18 @@ def build(store: Store) -> Tab:
     def sift(*settings):
         return 0, turned(store, *settings, 0)
 
+    def gather(key_a, key_b, metric, keys):
+        return *together(store, keys), share(key_a, key_b, metric, keys)
+
     tab = Tab(
-        [*chosen, number],
-        [verdict, figure, below, found, more],
-        guarded(store, partial(page, store)),
+        [*chosen, number, keys],
+        [verdict, figure, below, found, more, table, scatter, said, link],
+        guarded(store, partial(show, store)),
         partial(opened, store),
     )
     for control in (a, b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
+    keys.input(guarded(store, gather), [a, b, metric, keys], [table, scatter, said, link], **QUIET)
     for control in (digit, order):
         control.input(guarded(store, sift), chosen, [number, found], **QUIET)
     found.select(guarded(store, turn), chosen, [number, found], **QUIET)
@@ -162,10 +200,14 @@ def build(store: Store) -> Tab:
 
 
 def opened(store: Store, view: View) -> list:
-    """The settings that a link asks for; without one, B is the favourite and A its rival."""
+    """The settings that a link asks for; without one, B is the favourite, A its rival, and all are in the table."""
     a, b = store.report_key(view.a), store.report_key(view.b)
     if a and not b:
         b = rival(store, a)
-    b = b or first(store.reports())
+    b = b or first(offered(store))
     a = a or rival(store, b)
-    return [choose(store.reports(), a), choose(store.reports(), b), view.metric or "accuracy", ALL, "differ", 0]
+    wanted = dict.fromkeys(filter(None, map(store.report_key, view.reports or ())))
+    keys = list(wanted)[: several.MOST] or several.default(offered(store))
+    table = gr.update(choices=choices(offered(store)), value=keys)
+    pair = choose(offered(store), a), choose(offered(store), b)
+    return [*pair, view.metric or "accuracy", ALL, "differ", 0, table]

@@ -7,6 +7,7 @@ import gradio as gr
 import numpy as np
 
 from app import curves, links, markup, runs, scripts, sprites
+from app.colours import colours
 from app.links import View
 from app.request import amount
 from app.store import Store, usable
@@ -74,8 +75,7 @@ def page(store: Store, keys, shown, smoothing, log_x) -> tuple:
         raise UserError("Choose the curve from what is offered.")
     smoothing = amount(smoothing, "Smoothing", 0, 0.99)
     found = chosen(store, keys)
-    colour = curves.colours(sorted(entry.key for entry in store.runs()))
-    figure = curves.training(found, colour, shown, smoothing, log_x is True)
+    figure = curves.training(found, colours(store), shown, smoothing, log_x is True)
     head = ("run", "images", "minutes", "images/s", "loss now", "state", "made of")
     table = markup.table(head, [about(run, store) for run in found], "The runs shown")
     link = markup.link_button(links.write(tab="training", runs=tuple(run.name for run in found), curve=shown))

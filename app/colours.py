@@ -1,0 +1,22 @@
+"""One colour a checkpoint, the same in every table and figure of the page. No gradio."""
+
+from collections.abc import Iterable
+
+from app.figures import REAL as REAL_COLOUR
+from app.store import REAL, Store
+
+# Three to one and more against light and dark paper, and told apart by every common kind of colour vision, from the
+# green of real digits too (tests/test_app_compare_more.py).
+PALETTE = ("#3377cc", "#ee6622", "#556655", "#aa4499", "#cc0000", "#9988bb", "#8800ff", "#cc55ff")
+
+
+def coloured(names: Iterable[str]) -> dict[str, str]:
+    """A colour a name, by its place among all names in order, over again after eight; real digits are green."""
+    places = enumerate(sorted(set(names) - {REAL}))
+    return {name: PALETTE[place % len(PALETTE)] for place, name in places} | {REAL: REAL_COLOUR}
+
+
+def colours(store: Store) -> dict[str, str]:
+    """A colour for each folder with a checkpoint, a training log or a report, damaged ones included."""
+    entries = (*store.checkpoints(), *store.runs(), *store.reports())
+    return coloured(entry.key.split("/")[0] for entry in entries)

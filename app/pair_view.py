@@ -1,0 +1,56 @@
+"""A and B on the same label and seed, as HTML: a list of pairs, and a large view that wipes from A to B. No gradio."""
+
+from app import markup, paired, sprites, words
+from app.verdicts import verdicts
+from eval.pairs import unpaired
+from eval.report import Report
+
+PAGE = 24  # pairs at a time
+
+# Filled by scripts.WIPE with the pair that was opened: A lies over B, and the slider says how much of A is seen.
+WIPE = (
+    '<dialog class="wipe" closedby="any" aria-label="A over B"><form method="dialog" class="bar"><h3></h3>'
+    '<button class="quiet">Close</button></form>'
+    '<div class="wipe-view"><img class="pixels" alt=""><img class="pixels" alt=""></div>'
+    '<label class="wipe-bar"><span>B</span><input type="range" min="0" max="100" value="50" autofocus '
+    'aria-label="How much of A is shown over B"><span>A</span></label><div class="wipe-said"></div></dialog>'
+)
+
+
+def side_by_side(a: Report, b: Report, digit: str, order: str, judge: str, page: int) -> str:
+    """One page of pairs as HTML: label and seed, A, B, each with its verdicts."""
+    if reason := unpaired(a, b):
+        return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
+    found = paired.pairs(a, b, digit, order, judge)
+    if not found:
+        return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
+    pages = -(-len(found) // PAGE)
+    page = min(max(page, 0), pages - 1)
+    shown = found[page * PAGE : (page + 1) * PAGE]
+    left, right = _half(a, [i for i, _ in shown], "A"), _half(b, [j for _, j in shown], "B")
+    items = []
+    for (i, _), one, other in zip(shown, left, right, strict=True):
+        opener = _opener(int(a.table["label"].iloc[i]), int(a.table["seed"].iloc[i]))
+        items.append(f'<li class="pair">{opener}{one}{other}</li>')
+    listed = f'<ul class="pairs" aria-label="Same label and seed">{"".join(items)}</ul>'
+    return listed + markup.pager(page, pages) + WIPE
+
+
+def _opener(label: int, seed: int) -> str:
+    """Label and seed as the button that opens the large view; the style sheet spreads it over the whole pair."""
+    return (
+        f'<button type="button" class="asked" data-wipe="Digit {label}, seed {seed}"><b>{label}</b>'
+        f'<span class="seed">seed {seed}</span><span class="visually-hidden">, lay A over B</span></button>'
+    )
+
+
+def _half(report: Report, rows: list[int], side: str) -> list[str]:
+    """One side's image and verdicts, for each of `rows`."""
+    part = report.table.iloc[rows]
+    labels, uris = part["label"].to_numpy(), sprites.thumbnails(report.images[rows])
+    halves = []
+    for label, seed, uri, said in zip(labels, part["seed"], uris, verdicts(part, labels), strict=True):
+        lines = "".join(map(markup.verdict_line, said))
+        picture = markup.image(uri, f"{side}: digit {label}, seed {seed}")
+        halves.append(f'<span class="half">{picture}<span class="caption"><em>{side}</em>{lines}</span></span>')
+    return halves
