@@ -5,10 +5,11 @@ from html import escape
 
 import gradio as gr
 
-from app import figures, links, markup, paired, scripts, sprites, words
+from app import bring, figures, links, markup, paired, scripts, sprites, words
 from app.comparison_text import MAIN
 from app.links import View
 from app.paired import ALL, ORDERS
+from app.shelf import is_own
 from app.store import REAL, Store, usable
 from app.tabs.scores import available
 from app.verdicts import verdicts
@@ -81,7 +82,7 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     """What the tab shows: verdict, figure, digits, pairs, all numbers. `UserError` for a bad choice."""
     if not key_a or not key_b:
         return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
-    a, b = store.report(key_a), store.report(key_b)
+    a, b = bring.pair(store, key_a, key_b)
     comparison = compare(a, b)
     keys = [key for key in available(a) if any(row.metric == key for row in comparison.rows)]
     if metric not in keys:
@@ -97,13 +98,14 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric)
     below = paired.digits(comparison, metric)
     more = numbers(comparison, keys) + paired.matrices(a, b, judge_of(metric, a)) + paired.made_differently(a, b)
-    more += markup.link_button(links.write(tab="compare", a=key_a, b=key_b, metric=metric))
+    if not is_own(key_b):
+        more += markup.link_button(links.write(tab="compare", a=key_a, b=key_b, metric=metric))
     return verdict, figure, below, turned(store, key_a, key_b, metric, digit, order, number), more
 
 
 def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
     """One page of the pairs alone."""
-    a, b = store.report(key_a), store.report(key_b)
+    a, b = bring.pair(store, key_a, key_b)
     if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
         raise UserError("Choose the score, the digit and the order from what is offered.")
     return side_by_side(a, b, digit, order, judge_of(metric, a), number if type(number) is int else 0)
@@ -126,6 +128,7 @@ def build(store: Store) -> Tab:
     with gr.Row(elem_classes="controls"):
         a, b = picker(store.reports(), "A", scale=3), picker(store.reports(), "B", scale=3)
         metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
+    brought = bring.build(store, a, b)
     verdict = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=5, min_width=320):
@@ -153,6 +156,7 @@ def build(store: Store) -> Tab:
         guarded(store, partial(page, store)),
         partial(opened, store),
     )
+    brought.success(tab.show, tab.settings, tab.outputs, **QUIET)
     for control in (a, b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
     for control in (digit, order):
