@@ -26,8 +26,9 @@ DEADLINE = 300.0  # seconds one request may compute
 HINT = (
     f"An .npz file with images, labels and perhaps seeds, or a .zip of images in folders 0 to 9: at most 2 MB and "
     f"{own_samples.MAX_IMAGES:,} digits of 28x28. From the Hub, checkpoint.json and model.safetensors are fetched, at "
-    f"most 20 MB, and up to {MOST} of each digit are drawn on the labels and seeds of A. Every digit is judged; distances "
-    "between sets are not measured here. The result is kept for an hour, in memory alone, and nobody else sees it."
+    f"most 20 MB, and up to {MOST} of each digit are drawn on the labels and seeds of A. Every digit is judged; "
+    "distances between sets are not measured here. The result is kept for an hour, in memory alone, and nobody else "
+    "sees it."
 )
 
 

@@ -5,13 +5,15 @@ code. They are checked as any checkpoint is, and gone from the disk when this re
 """
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import get_session
 
 from app.request import MAX_STEPS
 from diffusion_core.checkpoint import MANIFEST, WEIGHTS, CheckpointMeta, load, read_meta
@@ -23,7 +25,7 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 LIMITS = {MANIFEST: 1 << 20, WEIGHTS: 19 << 20}  # bytes; 20 MB together
 MAX_BLOCKS = 8
 TIMEOUT = 10.0  # seconds until the Hub must answer
-UNREACHABLE = (HTTPError, LocalEntryNotFoundError, OSError)
+PATIENCE = 60.0  # seconds that one file may take
 
 
 def fetched(repository: str) -> CheckpointSource:
@@ -38,7 +40,7 @@ def fetched(repository: str) -> CheckpointSource:
             revision = _download(repository, Path(folder))
         except RepositoryNotFoundError:
             raise UserError(f"There is no public repository '{repository}' on the Hub.") from None
-        except UNREACHABLE:
+        except (HTTPError, OSError):
             raise UserError("The Hub cannot be reached. Try again later, or give a file.") from None
         try:
             _check(read_meta(folder))
@@ -60,13 +62,24 @@ def _download(repository: str, folder: Path) -> str:
     for name, limit in LIMITS.items():
         if name not in sizes:
             raise UserError(f"{repository} has no {name}: it holds no checkpoint of this project.")
-        if sizes[name] is None or sizes[name] > limit:
+        if (sizes[name] or 0) > limit:
             raise UserError(f"{name} of {repository} is larger than {limit >> 20} MB.")
-    for name in LIMITS:
-        path = hub.hf_hub_download(repository, name, revision=info.sha, local_dir=folder, etag_timeout=TIMEOUT)
-        if Path(path).stat().st_size != sizes[name]:
-            raise UserError(f"{name} of {repository} is not of the size that the Hub says. Try again later.")
+    for name, limit in LIMITS.items():
+        (folder / name).write_bytes(_bytes(f"{hub.endpoint}/{repository}/resolve/{info.sha}/{name}", limit))
     return info.sha
+
+
+def _bytes(address: str, limit: int) -> bytes:
+    """What lies there, whatever the Hub said of its size; OSError where it is more than `limit`, or slow to come."""
+    content, start = bytearray(), time.monotonic()
+    with get_session().stream("GET", address, timeout=TIMEOUT, follow_redirects=True) as response:
+        if response.status_code != 200:
+            raise OSError(f"status {response.status_code}")
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > limit or time.monotonic() - start > PATIENCE:
+                raise OSError("too much, or too slow")
+    return bytes(content)
 
 
 def _check(meta: CheckpointMeta) -> None:

@@ -203,7 +203,7 @@ def test_a_checkpoint_of_the_hub_is_drawn_on_as_labels_and_seeds(store, key_a, t
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with serving("me/digits", tmp_path / "tiny", monkeypatch) as served:
         (html, update), steps = brought(store, key_a, None, "me/digits")
-    assert f"me/digits@{REVISION}, 20 digits" in html and any("Drawing me/digits@0123456" in step for step in steps)
+    assert f"me/digits@{REVISION}, 20 digits" in html and "Judging me/digits@0123456" in steps[-1]
     assert {path.split("?")[0].split("/")[-1] for _, path, _ in served.asked} == {
         "digits", "checkpoint.json", "model.safetensors",
     }  # fmt: skip
