@@ -15,6 +15,7 @@ from torch import Tensor
 
 from app.runs import Run
 from app.runs import read as read_run
+from app.shelf import Shelf, is_own
 from app.sweep import SWEEP, Sweep
 from app.sweep import read as read_sweep
 from app.verdicts import probabilities
@@ -83,6 +84,7 @@ class Store:
         self._reports = Kept(load_report, size=24)
         self._runs = Kept(read_run, size=16)
         self._sweeps = Kept(read_sweep, size=16)
+        self.shelf = Shelf()
         self._lock, self._warmed = threading.Lock(), False
         self._scorers: dict[str, Callable] = {}
 
@@ -126,7 +128,9 @@ class Store:
         ]
 
     def report(self, key: str) -> Report:
-        """The report called "NAME/ID"; `UserError` for an unknown or damaged one."""
+        """The report called "NAME/ID", or a visitor's own; `UserError` for an unknown or damaged one."""
+        if is_own(key):
+            return self.shelf.get(key)
         name, _, identity = _known(key, self.reports(), "report").partition("/")
         return self._reports(self.root / name / "reports" / identity)
 
@@ -254,6 +258,12 @@ class Store:
             self._warmed = True
             blank = torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.long)
             threading.Thread(target=lambda: list(self.judge(*blank)), daemon=True).start()
+
+    def scorers(self) -> tuple:
+        """Everything that scores the images of a report, in its order."""
+        from eval.scorers import SCORERS
+
+        return tuple(map(self._scorer, SCORERS))
 
     def _scorer(self, name: str):
         from eval.scorers import load_scorers  # it imports what the judges need, which the listing does not

@@ -49,9 +49,9 @@ def evaluate(
     images, readings = _made(source, scorers, labels, seeds, _part(progress, 0, n, total))
     table = score(scorers, images, labels, seeds, _part(progress, n, n, total))
     reference = real_report(source.info.dataset, scorers, references, _part(progress, 2 * n, missing, total))
-    table = _with_neighbours(table.assign(**readings), reference.table)
+    table = with_neighbours(table.assign(**readings), reference.table)
     sigmas = source.sigmas if readings else ()
-    report = _report(source, scorers, {"per_class": per_class, "seed": seed}, table, images, reference.summary)
+    report = assemble(source, scorers, {"per_class": per_class, "seed": seed}, table, images, reference.summary)
     report = with_sets(report, scorers, _part(progress, 2 * n + missing, n, total))
     return details.added(report, reference.table, sigmas)
 
@@ -124,24 +124,25 @@ def _score_reference(real: RealSource, folder: Path, scorers: Sequence[Scorer], 
     labels, seeds = real.plan(None)
     n, images = len(labels), real.images(labels, seeds)
     table = score(scorers, images, labels, seeds, _part(progress, 0, n, 2 * n))
-    table = _with_neighbours(table, table)
-    report = _report(real, scorers, {"per_class": None, "seed": 0}, table, images, None)
+    table = with_neighbours(table, table)
+    report = assemble(real, scorers, {"per_class": None, "seed": 0}, table, images, None)
     report = details.added(with_sets(report, scorers, _part(progress, n, n, 2 * n)), table, ())
     with suppress(OSError):  # a read-only installation: the numbers are the same, only slower to get
         report.save(folder)
     return report
 
 
-def _with_neighbours(table: DataFrame, real: DataFrame) -> DataFrame:
+def with_neighbours(table: DataFrame, real: DataFrame) -> DataFrame:
     """The table with what the distances to training and test images mean beside those of real ones."""
     if "train_distance" not in table or "train_distance" not in real:
         return table
     return table.assign(memorised=memorisation.memorised(table, real), nearer=memorisation.nearer(table, real))
 
 
-def _report(
+def assemble(
     source: ImageSource, scorers: Sequence[Scorer], plan: dict, table: DataFrame, images: Tensor, real: Summary | None
 ) -> Report:
+    """The report of a table and its images, before sets are compared; `real` None: these are the real ones."""
     summary = summarise(table, len(source.class_names))
     return Report(
         source=source.info,

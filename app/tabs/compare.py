@@ -5,12 +5,13 @@ from html import escape
 
 import gradio as gr
 
-from app import figures, links, markup, paired, scripts, several, words
+from app import bring, figures, links, markup, paired, scripts, several, words
 from app.colours import colours
 from app.comparison_text import MAIN
 from app.links import View
 from app.pair_view import side_by_side
 from app.paired import ALL, ORDERS
+from app.shelf import is_own
 from app.store import REAL, Entry, Store, usable
 from app.tabs.scores import available
 from app.tradeoff import tradeoff
@@ -28,11 +29,6 @@ TITLE = "Compare"
 def offered(store: Store) -> list[Entry]:
     """What may be chosen as A, as B and for the table."""
     return store.reports()
-
-
-def taken(store: Store, key: str) -> Report:
-    """The report that a choice means; `UserError` for one that is not on offer."""
-    return store.report(key)
 
 
 # ---------------------------------------------------------------- pure
@@ -63,7 +59,7 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     """What the tab shows: verdict, figure, digits, pairs, all numbers. `UserError` for a bad choice."""
     if not key_a or not key_b:
         return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
-    a, b = taken(store, key_a), taken(store, key_b)
+    a, b = bring.pair(store, key_a, key_b)
     comparison = compare(a, b)
     keys = [key for key in available(a) if any(row.metric == key for row in comparison.rows)]
     if metric not in keys:
@@ -84,7 +80,7 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
 
 def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
     """One page of the pairs alone."""
-    a, b = taken(store, key_a), taken(store, key_b)
+    a, b = bring.pair(store, key_a, key_b)
     if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
         raise UserError("Choose the score, the digit and the order from what is offered.")
     return side_by_side(a, b, digit, order, judge_of(metric, a), number if type(number) is int else 0)
@@ -96,7 +92,7 @@ def together(store: Store, keys) -> tuple:
         text = "No report is chosen. Choose one, or make the first: python -m app score CHECKPOINT"
         return markup.note(text, "empty"), None, ""
     colour = colours(store)
-    shown = several.chosen(keys, offered(store), partial(taken, store), colour)
+    shown = several.chosen(keys, offered(store), store.report, colour)
     sweeps, problems = [], []
     for name in dict.fromkeys(key.split("/")[0] for key in keys):
         try:
@@ -110,7 +106,9 @@ def together(store: Store, keys) -> tuple:
 
 
 def share(key_a, key_b, metric, keys) -> str:
-    """The button that copies the address of what is shown."""
+    """The button that copies the address of what is shown; a visitor's own samples have none."""
+    if is_own(key_b):
+        return ""
     return markup.link_button(
         links.write(tab="compare", a=key_a, b=key_b, metric=metric, reports=tuple(keys) if keys else None)
     )
@@ -152,6 +150,7 @@ def build(store: Store) -> Tab:
     with gr.Row(elem_classes="controls"):
         a, b = picker(offered(store), "A", scale=3), picker(offered(store), "B", scale=3)
         metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
+    brought = bring.build(store, a, b)
     verdict = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=5, min_width=320):
@@ -190,6 +189,7 @@ def build(store: Store) -> Tab:
         guarded(store, partial(show, store)),
         partial(opened, store),
     )
+    brought.success(tab.show, tab.settings, tab.outputs, **QUIET)
     for control in (a, b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
     keys.input(guarded(store, gather), [a, b, metric, keys], [table, scatter, said, link], **QUIET)

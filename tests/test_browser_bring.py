@@ -1,0 +1,41 @@
+"""A visitor's own samples in a real browser: judged, compared as B, and there for nobody else."""
+
+import numpy as np
+from playwright.sync_api import expect
+
+from app.bring import TITLE
+from diffusion_core.data import ROOT, load
+from eval.npz import write_npz
+from tests.browser import WAIT
+
+REAL = next((ROOT / "checkpoints" / "real" / "reports").iterdir()).name
+NARROW = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def test_own_samples_are_compared_and_stay_with_their_visitor(visit, tmp_path):
+    test = load("mnist", "test")
+    labels = test.labels[:12].clone()
+    labels[:3] = (labels[:3] + 1) % 10
+    write_npz(tmp_path / "mine.npz", test.images[:12], labels, labels * 0 + np.arange(12))
+    view = f"?tab=compare&a=real/shipped-{REAL}"
+    page, other = visit(view, 390), visit(view)
+    page.get_by_role("button", name=TITLE).click()
+    page.locator("#bring input[type=file]").set_input_files(tmp_path / "mine.npz")
+    page.get_by_text("mine.npz").first.wait_for()
+    page.locator("#bring-go").click()
+    expect(page.locator("#bring-told")).to_contain_text("B is mine.npz, 12 digits.", timeout=3 * WAIT)
+    expect(page.locator(".lead:visible")).to_contain_text("mine is worse than real: accuracy")
+    expect(page.get_by_label("B", exact=True)).to_have_value("yours: mine · 12 digits")
+    expect(page.locator("#bring-go")).to_be_visible()
+    assert page.evaluate(NARROW)
+
+    choice = other.get_by_label("B", exact=True)
+    choice.click()
+    expect(other.get_by_role("option").first).to_be_visible()
+    assert not any("yours" in text for text in other.get_by_role("option").all_inner_texts())
+    other.keyboard.press("Escape")
+    other.get_by_role("button", name=TITLE).click()
+    other.get_by_label("… or a repository of the Hub").fill("nobody")
+    other.keyboard.press("Enter")
+    expect(other.locator(".toast-body")).to_contain_text("A repository of the Hub is written owner/name.")
+    expect(other.locator("#bring-go")).to_be_visible()
