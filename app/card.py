@@ -37,10 +37,10 @@ def card(
     )
     return (
         f'<section class="digit-card" aria-label="{name}">{picture}'
-        f"<div><h3>What the judges read in it, in %</h3>{readings(row, label)}"
-        f"<h3>Beside real {label}s</h3>{shapes(row, real, label)}</div>"
-        f"<div><h3>Nearest real digits</h3><div class='nears'>{neighbours}</div>"
-        f"<h3>The same digit again</h3>{markup.copyable(command, 'Copy the command')}</div></section>"
+        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label)}"
+        f"<h2>Beside real {label}s</h2>{shapes(row, real, label)}</div>"
+        f"<div><h2>Nearest real digits</h2><div class='nears'>{neighbours}</div>"
+        f"<h2>The same digit again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
     )
 
 

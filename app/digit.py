@@ -47,7 +47,7 @@ def more_like(store: Store, named) -> str:
     items = [markup.sample(uris[i], label, int(others[i]), said[i], "noise") for i in range(ALIKE)]
     told = f"Noised to level {NOISED_TO:g}, where slant and thickness mostly survive, and denoised with other noise."
     return (
-        f'<section class="alike"><h3>{ALIKE} more like {label}, seed {seed}</h3>{markup.note(told)}'
+        f'<section class="alike"><h2>{ALIKE} more like {label}, seed {seed}</h2>{markup.note(told)}'
         f"{markup.samples(items, 'Variations of this digit')}</section>"
     )
 

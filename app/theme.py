@@ -53,6 +53,7 @@ def theme() -> Base:
         font=SANS,
         font_mono=MONO,
     ).set(
+        color_accent="*primary_600",  # 500 is a hair under the contrast that small text needs
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
         block_background_fill="transparent",

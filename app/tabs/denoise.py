@@ -73,7 +73,7 @@ def _row(way: Way, sigmas: list[float], seed: int) -> str:
         ("… and told nothing", way.untold, way.p_untold),
     )
     tiles = "".join(_tile(title, images, p, label, seed) for title, images, p in names)
-    head = f"<h3><b>{label}</b> {escape(settled(way, sigmas))}</h3>"
+    head = f"<h2><b>{label}</b> {escape(settled(way, sigmas))}</h2>"
     return f'<div class="walk-row">{head}<div class="walk-tiles">{tiles}</div></div>'
 
 

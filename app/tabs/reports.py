@@ -27,7 +27,7 @@ def page(store: Store) -> tuple[str]:
 
 
 def damaged(entry: Entry) -> str:
-    return f'<li class="report"><h3>{escape(entry.title)}</h3>{markup.note(entry.problem or "", "problem")}</li>'
+    return f'<li class="report"><h2>{escape(entry.title)}</h2>{markup.note(entry.problem or "", "problem")}</li>'
 
 
 def item(entry: Entry, store: Store) -> str:
@@ -47,7 +47,7 @@ def item(entry: Entry, store: Store) -> str:
         if name in there
     )
     return (
-        f'<li class="report"><h3>{escape(entry.title)}</h3><p class="numbers-line">{escape(numbers)}</p>'
+        f'<li class="report"><h2>{escape(entry.title)}</h2><p class="numbers-line">{escape(numbers)}</p>'
         f'<div class="take">{links}</div><details><summary>Where these numbers come from</summary>'
         f"{provenance(report)}</details></li>"
     )
