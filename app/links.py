@@ -11,6 +11,7 @@ from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
 
 MAX_LENGTH = 1000  # of one value: six reports by their full names
+LONGEST = 20  # digits of a number
 
 
 class View(NamedTuple):
@@ -68,7 +69,7 @@ def _among(value: str | None, known) -> str | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and len(text) <= LONGEST and text.isascii() and text.isdigit() else None
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:
