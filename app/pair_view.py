@@ -12,8 +12,8 @@ WIPE = (
     '<dialog class="wipe" closedby="any" aria-label="A over B"><form method="dialog" class="bar"><h3></h3>'
     '<button class="quiet">Close</button></form>'
     '<div class="wipe-view"><img class="pixels" alt=""><img class="pixels" alt=""></div>'
-    '<label class="wipe-bar"><span>B</span><input type="range" min="0" max="100" value="50" autofocus '
-    'aria-label="How much of A is shown over B"><span>A</span></label><div class="wipe-said"></div></dialog>'
+    '<label class="wipe-bar"><span>A</span><input type="range" min="0" max="100" value="50" autofocus '
+    'aria-label="How much of A is shown over B"><span>B</span></label><div class="wipe-said"></div></dialog>'
 )
 
 

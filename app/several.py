@@ -133,8 +133,11 @@ def _column(shown: Sequence[Shown], metric: str) -> list[str]:
     cells = [_cell(e, unit, places, _aside(one.report, metric), i == marked)
              for i, (one, e) in enumerate(zip(shown, found, strict=True))]  # fmt: skip
     if real := real_digits(shown):
-        floor = real.metrics["overall"].get(metric) if metric != "fd" else None
-        cells.append(_cell(floor, unit, places, "0 by definition" if metric == "fd" else "not measured", False))
+        there = real.metrics["overall"].get(metric)
+        if metric == "fd" and there:
+            cells.append("<td>0<small>the floor itself</small></td>")
+        else:
+            cells.append(_cell(there, unit, places, "" if there else "not measured", False))
     return cells
 
 

@@ -26,7 +26,7 @@ def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -
     if real := real_digits(shown):
         points.append((REAL_ROW, REAL_COLOUR, _point(real.metrics["overall"])))
     placed = sorted((point for point in points if point[2]), key=lambda point: point[2][0].value)
-    for (name, colour, pair), corner in zip(placed, _corners([pair[0].value for *_, pair in placed])):
+    for (name, colour, pair), corner in zip(placed, _corners(len(placed))):
         figure.add_trace(_mark(name, colour, *pair, corner))
     return figure.update_layout(showlegend=False, height=420, margin={"t": 20, "r": 24})
 
@@ -43,11 +43,11 @@ def _point(metrics: Mapping[str, Estimate]) -> tuple[Estimate, Estimate] | None:
     return (recall, accuracy) if recall and accuracy and None not in (recall.value, accuracy.value) else None
 
 
-def _corners(along: Sequence[float]) -> list[str]:
-    """Where each label stands, for rising values: towards the middle, and by turns above and below its neighbours."""
-    middle = (along[0] + along[-1]) / 2 if along else 0.0
-    sides = ["left" if x > middle else "right" for x in along]
-    return [f"{('bottom', 'top')[(len(along) - i) % 2]} {side}" for i, side in enumerate(sides)]
+def _corners(count: int) -> list[str]:
+    """Where the labels of `count` points stand, the leftmost first: to the left, save for the first one, and
+    by turns above and below, so that none lies on its neighbour's.
+    """
+    return [f"{('bottom', 'top')[(count - i) % 2]} {'left' if i else 'right'}" for i in range(count)]
 
 
 def _mark(name: str, colour: str, recall: Estimate, accuracy: Estimate, corner: str) -> go.Scatter:

@@ -1,5 +1,6 @@
 """Several reports at once: colours, the table, what is marked best, the figure, the settings tried, links."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -83,10 +84,12 @@ def shown(name: str, errors=None, sets=None, **other) -> Shown:
 
 
 def test_the_best_is_marked_only_where_its_interval_overlaps_no_other():
-    good, fair = shown("good", {3: 0.1}), shown("fair", {3: 0.4})
+    good, fair = shown("good", {3: 0.1}), shown("fair", {3: 0.2})
     bad = shown("bad", dict.fromkeys(range(10), 0.5), {"fd": (0.8, 0.1), "recall": (0.95, 0.02)})
     assert several.best([bad, good], "accuracy") == 1 and several.best([good, bad], "accuracy") == 0
-    assert several.best([bad, good, fair], "accuracy") is None  # good and fair overlap
+    ours, theirs = (several.value(one.report, "accuracy") for one in (good, fair))
+    assert ours.value > theirs.value and ours.low < theirs.high
+    assert several.best([bad, good, fair], "accuracy") is None
     assert several.best([good, bad], "recall") == 1  # 0.93 to 0.97 against 0.89 to 0.91
     assert several.best([good, shown("x", sets={"recall": (0.93, 0.02)})], "recall") is None  # they touch at 0.91
     assert several.best([good], "recall") is None
@@ -94,10 +97,13 @@ def test_the_best_is_marked_only_where_its_interval_overlaps_no_other():
 
 def test_of_a_distance_the_lowest_is_best_and_the_floor_is_taken_off():
     low, high = shown("low"), shown("high", sets={"fd": (5.0, 0.1)})
+    high = high._replace(report=replace(high.report, reference=low.report.reference))
     assert several.best([high, low], "fd") == 1
     floor = low.report.reference.metrics["overall"]["fd"]
     assert several.value(high.report, "fd") == difference(floor, high.report.metrics["overall"]["fd"])
+    assert several.value(high.report, "fd").value == 4.5
     assert several.value(low.report, "fd").value == 0  # this report is its own floor
+    assert "<td>0<small>the floor itself</small></td>" in several.table([low])
 
 
 def test_sets_of_different_sizes_and_tuned_scores_are_not_marked():
@@ -115,7 +121,8 @@ def test_sets_of_different_sizes_and_tuned_scores_are_not_marked():
 def test_a_row_shows_values_and_what_was_not_measured():
     html = several.table([shown("<one>"), Shown("bare", "by hand", "#123456", made_report("bare"))])
     assert "&lt;one&gt;" in html and "<one>" not in html and "--hue:#123456" in html
-    assert html.count("not measured") == 3 and "90.0 %<small>[89.0, 91.0]</small>" in html
+    assert html.count("not measured") == 3  # of the one without sets, in three columns
+    assert "90.0 %<small>[89.0, 91.0]</small>" in html
 
 
 ENTRIES = [

@@ -12,7 +12,7 @@ from app.sweep import COLUMNS
 from app.words import JUDGES
 from diffusion_core.data import ROOT
 from eval.formats import decimals, minus, show, show_brackets
-from tests.browser import served
+from tests.browser import WAIT, served
 
 SHIPPED = ("mnist", "mnist-early", "mnist-turbo", "real")
 SETTINGS = "real test digits,800,0.99,3.4,0.9,0.93,0.9,0.92\nddim 9 steps,800,0.98,4,0.9,0.91,0.9,0.9\n"
@@ -96,7 +96,7 @@ def cells(page) -> list[list[str]]:
 @pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
 def test_the_table_and_the_figure_say_what_the_reports_say(visit, store, width, theme):
     page = visit(f"?tab=compare&__theme={theme}", width)
-    expect(page.locator("#several tbody tr")).to_have_count(4)  # three checkpoints and real digits
+    expect(page.locator("#several tbody tr")).to_have_count(4, timeout=WAIT)  # three checkpoints and real digits
     keys = several.default(store.reports())
     reports = [store.report(key) for key in keys]
     found = cells(page)
@@ -111,7 +111,7 @@ def test_the_table_and_the_figure_say_what_the_reports_say(visit, store, width, 
     named = colours.colours(store)
     assert hues == [named[key.split("/")[0]] for key in keys] + [colours.REAL_COLOUR]
     figure = page.locator("#tradeoff .js-plotly-plot")
-    expect(figure.locator(".textpoint text")).to_have_count(4)
+    expect(figure.locator(".textpoint text")).to_have_count(4, timeout=WAIT)
     assert set(figure.locator(".textpoint text").all_inner_texts()) == {*SHIPPED[:3], "real test digits"}
     words = page.locator(".tabitem:visible .problem")
     expect(words).to_have_text(
@@ -125,11 +125,11 @@ def test_the_table_and_the_figure_say_what_the_reports_say(visit, store, width, 
 def test_a_link_restores_the_reports_and_the_list_can_be_changed(visit, store):
     page = visit("?tab=compare&reports=mnist-turbo,real,nobody")
     heads = page.locator("#several tbody th")
-    expect(heads).to_have_count(2)
+    expect(heads).to_have_count(2, timeout=WAIT)
     assert [text.split("\n")[0] for text in heads.all_inner_texts()] == ["mnist-turbo", "real test digits"]
     page.get_by_label("Reports", exact=True).click()
     page.get_by_role("option", name="mnist-early").click()
-    expect(heads).to_have_count(3)
+    expect(heads).to_have_count(3, timeout=WAIT)
     page.locator(".tabitem:visible [data-link]").click()
     link = parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query)
     assert link["reports"] == [",".join(store.report_key(name) for name in ("mnist-turbo", "real", "mnist-early"))]
