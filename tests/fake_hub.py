@@ -60,7 +60,7 @@ class _Answer(BaseHTTPRequestHandler):
 def serving(repository: str, folder: Path, monkeypatch):
     """The Hub as the client sees it holds the files of `folder` as `repository`."""
     hub = Hub(repository, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
-    thread = threading.Thread(target=hub.serve_forever, daemon=True)
+    thread = threading.Thread(target=hub.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
     try:

@@ -1,6 +1,6 @@
 """A visitor's own samples in a real browser: judged, compared as B, and there for nobody else."""
 
-import numpy as np
+import torch
 from playwright.sync_api import expect
 
 from app.bring import TITLE
@@ -16,7 +16,7 @@ def test_own_samples_are_compared_and_stay_with_their_visitor(visit, tmp_path):
     test = load("mnist", "test")
     labels = test.labels[:12].clone()
     labels[:3] = (labels[:3] + 1) % 10
-    write_npz(tmp_path / "mine.npz", test.images[:12], labels, labels * 0 + np.arange(12))
+    write_npz(tmp_path / "mine.npz", test.images[:12], labels, torch.arange(12))
     view = f"?tab=compare&a=real/shipped-{REAL}"
     page, other = visit(view, 390), visit(view)
     page.get_by_role("button", name=TITLE).click()
