@@ -82,7 +82,10 @@ async def healthy(request: Request) -> JSONResponse:
 
 
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
-    """Serve the page until interrupted. Nothing is written outside gradio's cache, nothing is fetched."""
+    """Serve the page until interrupted. Nothing is written outside gradio's cache.
+
+    Nothing is fetched but the checkpoint of a Hub repository that a visitor names.
+    """
     store = Store(root)
     page = build(store)
     server, *_ = page.launch(
