@@ -118,13 +118,10 @@ def build(store: Store, a: gr.Dropdown, b: gr.Dropdown):
     def ended():
         return *ready(), ""
 
-    def stopped():
-        return *ready(), _line("Stopped.")
-
     outcome = {"outputs": [go, stop, told], "queue": False, **QUIET}
     busy = gr.on([go.click, repository.submit], occupied, None, **outcome)
     running = busy.then(guarded(store, partial(run, store)), [a, file, repository], [told, b], **LANE, **QUIET)
     done = running.success(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(ended, None, **outcome)
-    stop.click(stopped, None, cancels=[running], **outcome)
+    stop.click(ended, None, cancels=[running], **outcome)
     return done

@@ -19,7 +19,7 @@ from eval.scorers import Scorer, score
 from eval.sources import ImageSource, RealSource
 from eval.words import WORDS
 
-DRAW, SCORE = 32, 100  # images a step; judges keep blocks of 500 on disk, and these are smaller
+DRAW, SCORE = 32, 50  # images a step; judges keep blocks of 500 on disk, and these are smaller
 NO_SETS = "sets of images are compared by python -m app score alone"
 
 

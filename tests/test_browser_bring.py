@@ -1,5 +1,7 @@
 """A visitor's own samples in a real browser: judged, compared as B, and there for nobody else."""
 
+import re
+
 import torch
 from playwright.sync_api import expect
 
@@ -39,3 +41,19 @@ def test_own_samples_are_compared_and_stay_with_their_visitor(visit, tmp_path):
     other.keyboard.press("Enter")
     expect(other.locator(".toast-body")).to_contain_text("A repository of the Hub is written owner/name.")
     expect(other.locator("#bring-go")).to_be_visible()
+
+
+def test_judging_can_be_stopped(visit, tmp_path):
+    train = load("mnist", "train")
+    write_npz(tmp_path / "many.npz", train.images[:2000], train.labels[:2000], torch.arange(2000))
+    page = visit(f"?tab=compare&a=real/shipped-{REAL}")
+    page.get_by_role("button", name=TITLE).click()
+    page.locator("#bring input[type=file]").set_input_files(tmp_path / "many.npz")
+    page.get_by_text("many.npz").first.wait_for()
+    page.locator("#bring-go").click()
+    expect(page.locator("#bring-told")).to_contain_text("Judging many", timeout=3 * WAIT)
+    page.locator("#bring-stop").click()
+    expect(page.locator("#bring-go")).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(page.locator("#bring-told progress")).to_have_count(0)
+    expect(page.get_by_label("B", exact=True)).to_have_value(re.compile("^mnist"))
