@@ -63,6 +63,7 @@ def serving(repository: str, folder: Path, monkeypatch):
     thread = threading.Thread(target=hub.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # CI sets it; this Hub is on this machine
     try:
         yield hub
     finally:

@@ -171,9 +171,8 @@ def test_own_samples_are_scored_as_the_report_was_and_paired(store, key_a, uploa
     verdict, figure, below, pairs, more = tab.page(store, key_a, key, "accuracy", "all", "differ", 0)
     assert "mine and mnist cannot be told apart" in verdict and "20 pairs of the same label and seed" in verdict
     assert figure is not None and pairs.count('class="pair"') == SHOWN and below
-    assert "data-link" not in more
-    assert key not in more
-    assert "data-link" in tab.page(store, key_a, store.report_key("mnist-early"), "accuracy", "all", "differ", 0)[4]
+    assert key not in more and tab.share(key_a, key, "accuracy", []) == ""
+    assert "data-link" in tab.share(key_a, store.report_key("mnist-early"), "accuracy", [])
     assert sorted(store.root.rglob("*")) == before
 
 
