@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app import api, files, links, markup, scripts, sprites
 from app.store import REAL, Store, usable
-from app.tabs import compare, confusion, denoise, generate, inspect, judges, pair, reports, scores, training
+from app.tabs import compare, confusion, denoise, generate, inspect, judges, lookalikes, reports, scores, training
 from app.theme import style, theme
 from app.widgets import LANE, QUIET, guarded, still
 from app.zerogpu import on_gpu
@@ -26,7 +26,7 @@ TABS = {
     "inspect": inspect,
     "scores": scores,
     "confusion": confusion,
-    "pair": pair,
+    "lookalikes": lookalikes,
     "compare": compare,
     "training": training,
     "judges": judges,

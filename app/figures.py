@@ -97,12 +97,10 @@ def distribution(
 
 
 def odds(
-    values: Sequence[np.ndarray], real: Sequence[np.ndarray] | None, names: tuple[str, str], judge: str, end: float
+    values: Sequence[np.ndarray], real: Sequence[np.ndarray] | None, names: tuple[str, str], end: float
 ) -> go.Figure:
     """Two histograms over log10 odds from -end to end, one a digit, and as lines those of real digits; shares."""
-    figure = go.Figure(
-        layout=layout("share (%)", f"{names[0]} \u2190 odds by {judge}, powers of ten \u2192 {names[1]}")
-    )
+    figure = go.Figure(layout=layout("share (%)", f"{names[0]} \u2190 odds, powers of ten \u2192 {names[1]}"))
     edges = np.linspace(-end, end, 25)
     middles = (edges[1:] + edges[:-1]) / 2
     for name, colour, part in zip(names, (BLUE, ORANGE), values, strict=True):

@@ -18,12 +18,12 @@ MOST = 6
 COLUMNS = {
     "accuracy": "Classifier accuracy",
     "clip_margin": "CLIP margin",
-    "fd": "FD over floor",
+    "fd": "FD above floor",
     "recall": "Recall",
     "coverage": "Coverage",
 }
 HOW = (
-    "Intervals are 95 %. FD over floor is the Frechet distance less that of as many real test digits. A value is "
+    "Intervals are 95 %. FD above floor is the Frechet distance less that of as many real test digits. A value is "
     "marked best only where its interval overlaps none of the others in its column; compare two reports as A and B "
     "for the sharper test of pairs."
 )

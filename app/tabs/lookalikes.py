@@ -5,12 +5,12 @@ from itertools import groupby
 
 import gradio as gr
 
-from app import figures, links, markup, pair
+from app import figures, links, lookalikes, markup
 from app.links import View
 from app.request import whole
 from app.store import Store, usable
 from app.widgets import QUIET, Tab, choose, clickable, first, guarded, picker, still
-from app.words import JUDGES, the
+from app.words import JUDGES
 from diffusion_core.errors import UserError
 from eval.report import Report
 
@@ -26,14 +26,14 @@ def page(store: Store, key, one, other, judge) -> tuple:
         return markup.note(text, "empty"), None, "", "", ""
     report, two = chosen(store, key, one, other, judge)
     real = store.real_beside(report)
-    words = f'<p class="lead">{markup.escape(pair.lead(report, real, judge, two))}</p>'
+    words = f'<p class="lead">{markup.escape(lookalikes.lead(report, real, judge, two))}</p>'
     names = tuple(f"{digit}s" for digit in two)
-    values = [pair.odds(report, judge, digit, two) for digit in two]
-    beside = [pair.odds(real, judge, digit, two) for digit in two] if real and judge in real.confusions else None
-    figure = figures.odds(values, beside, names, the(judge), pair.FARTHEST)
-    tables = f"<h2>Judge by judge</h2>{pair.by_judge(report, real, two)}"
-    tables += f"<h2>Checkpoint by checkpoint</h2>{pair.by_report(one_each(store), judge, two)}"
-    found = pair.gallery(report, judge, *two) + pair.gallery(report, judge, *two[::-1])
+    values = [lookalikes.odds(report, judge, digit, two) for digit in two]
+    beside = [lookalikes.odds(real, judge, digit, two) for digit in two] if real and judge in real.confusions else None
+    figure = figures.odds(values, beside, names, lookalikes.FARTHEST)
+    tables = f"<h2>Judge by judge</h2>{lookalikes.by_judge(report, real, two)}"
+    tables += f"<h2>Checkpoint by checkpoint</h2>{lookalikes.by_report(one_each(store), judge, two)}"
+    found = lookalikes.gallery(report, judge, *two) + lookalikes.gallery(report, judge, *two[::-1])
     return words, figure, tables, found, ways_on(key, two, judge)
 
 
@@ -52,18 +52,18 @@ def chosen(store: Store, key, one, other, judge) -> tuple[Report, tuple[int, int
 
 
 def one_each(store: Store) -> list[tuple[str, Report]]:
-    """Title and report: the first one of every checkpoint, and of the real test digits."""
+    """Name and report: the first one of every checkpoint, and of the real test digits."""
     found = groupby(usable(store.reports()), key=lambda entry: entry.key.split("/")[0])
-    return [(entry.title, store.report(entry.key)) for entry in (next(group) for _, group in found)]
+    return [(entry.title.partition(" · ")[0], store.report(entry.key)) for entry in (next(group) for _, group in found)]
 
 
 def ways_on(key: str, two: tuple[int, int], judge: str) -> str:
     """The link to this view, and one to the same two digits out of one noise."""
     name = key.split("/")[0]
-    here = links.write(tab="pair", a=key, cell=two, judge=judge)
+    here = links.write(tab="lookalikes", a=key, cell=two, judge=judge)
     there = links.write(tab="denoise", a=name, digits=two)
     watch = f'<a class="quiet" href="{markup.escape(there)}">Watch a {two[0]} and a {two[1]} come out of one noise</a>'
-    return f'<div class="row">{watch}{markup.link_button(here)}</div>'
+    return f'<div class="chips">{watch}{markup.link_button(here)}</div>'
 
 
 # ---------------------------------------------------------------- gradio
@@ -74,8 +74,8 @@ def build(store: Store) -> Tab:
     digits = [str(digit) for digit in range(10)]
     with gr.Row(elem_classes="controls"):
         key = picker(store.reports(), "Report", scale=3, min_width=280)
-        one = gr.Dropdown(digits, value=str(pair.PAIR[0]), label="Digit", filterable=False, scale=1, min_width=90)
-        other = gr.Dropdown(digits, value=str(pair.PAIR[1]), label="Or", filterable=False, scale=1, min_width=90)
+        one = gr.Dropdown(digits, value=str(lookalikes.PAIR[0]), label="Digit", filterable=False, scale=1, min_width=90)
+        other = gr.Dropdown(digits, value=str(lookalikes.PAIR[1]), label="Or", filterable=False, scale=1, min_width=90)
         judge = gr.Dropdown(
             [(name, judge) for judge, name in JUDGES.items()], value="classifier", label="Judge", filterable=False,
             scale=2, min_width=200,
@@ -99,5 +99,5 @@ def build(store: Store) -> Tab:
 def opened(store: Store, view: View) -> list:
     """The settings that a link asks for."""
     key = store.report_key(view.a) or first(store.reports())
-    two = view.cell if view.cell and max(view.cell) < 10 and view.cell[0] != view.cell[1] else pair.PAIR
+    two = view.cell if view.cell and max(view.cell) < 10 and view.cell[0] != view.cell[1] else lookalikes.PAIR
     return [choose(store.reports(), key), str(two[0]), str(two[1]), view.judge or "classifier"]

@@ -7,12 +7,12 @@ import numpy as np
 
 from app import markup, sprites
 from app.verdicts import probabilities, verdicts
-from app.words import JUDGES, minus, show, show_interval, the
+from app.words import JUDGES, show, show_interval, the
 from diffusion_core.errors import UserError
 from eval.metrics import Estimate, difference, wilson
 from eval.report import Report
 
-PAIR = (5, 6)  # the pair of the report that this page began with
+PAIR = (5, 6)  # shown first
 BORDER = 8  # samples of either digit that are shown
 FARTHEST = 6.0  # powers of ten; odds beyond are drawn there
 
@@ -26,7 +26,7 @@ def share(report: Report, judge: str, asked: int, read: int) -> Estimate:
 
 
 def lead(report: Report, real: Report | None, judge: str, pair: tuple[int, int]) -> str:
-    """ "1 of 200 fives is read as a 6 by the classifier ...", and whether that is more than of real digits."""
+    """ "The classifier reads 1 of 200 5s as 6, more than real ones (0.1 %).", and the same the other way round."""
     return " ".join(_way(report, real, judge, asked, read) for asked, read in (pair, pair[::-1]))
 
 
@@ -40,7 +40,7 @@ def _way(report: Report, real: Report | None, judge: str, asked: int, read: int)
     gap = difference(theirs, ours)
     if gap.low is None:
         return f"{text}."
-    said = "more than" if gap.low > 0 else "fewer than" if gap.high < 0 else "no more than can be chance beside"
+    said = "more than" if gap.low > 0 else "fewer than" if gap.high < 0 else "not told apart from"
     return f"{text}, {said} real ones ({show(theirs.value)})."
 
 
@@ -58,11 +58,11 @@ def by_judge(report: Report, real: Report | None, pair: tuple[int, int]) -> str:
 
 
 def by_report(reports: Iterable[tuple[str, Report]], judge: str, pair: tuple[int, int]) -> str:
-    """A row a report (its title first), as one judge reads them."""
+    """A row a report (its name first), as one judge reads them."""
     ways = (pair, pair[::-1])
     rows = [
-        (title, *[_said(share(report, judge, *way)) for way in ways])
-        for title, report in reports
+        (name, *[_said(share(report, judge, *way)) for way in ways])
+        for name, report in reports
         if judge in report.confusions and max(pair) < len(report.source.class_names)
     ]
     head = ["digits", *(f"{asked} read as {read}" for asked, read in ways)]
@@ -96,4 +96,4 @@ def gallery(report: Report, judge: str, asked: int, other: int) -> str:
         for uri, seed, lines in zip(sprites.thumbnails(report.images[rows]), table["seed"], said, strict=True)
     ]
     title = f"{asked}s that look most like a {other}"
-    return f"<h2>{escape(minus(title))}</h2>" + markup.samples(items, title)
+    return f"<h2>{escape(title)}</h2>" + markup.samples(items, title)
