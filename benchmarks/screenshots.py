@@ -19,6 +19,7 @@ VIEWS = {
     "inspect": ("a=mnist-early", ".tabitem:visible .sample"),
     "scores": ("metric=clip_probability", ".js-plotly-plot:visible .point"),
     "confusion": ("a=mnist-early", ".tabitem:visible .cell"),
+    "lookalikes": ("a=mnist", ".tabitem:visible .sample"),
     "compare": ("a=mnist-early&b=mnist", ".tabitem:visible .pair"),
     "training": ("runs=mnist,mnist-turbo", ".tabitem:visible .grid-film"),
     "judges": ("", ".tabitem:visible .cell:visible"),

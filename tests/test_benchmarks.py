@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import levels, machine, tables
+from app.build import TABS
+from benchmarks import levels, machine, screenshots, tables
 from benchmarks.peer_networks import TeaPearceSized
 from diffusion_core.config import SampleConfig
 from diffusion_core.data import ROOT
@@ -93,3 +94,10 @@ def test_found_levels_come_nearer_to_the_exact_solution(monkeypatch):
         for grid in (karras(5, 0.02, 40, 2.0), interpolated(tuple(found), 5))
     ]
     assert apart[1] < 0.7 * apart[0]
+
+
+def test_every_tab_has_its_picture():
+    assert list(screenshots.VIEWS) == list(TABS)
+    assert {path.name for path in screenshots.FOLDER.iterdir()} == {
+        f"{k}-{t}.png" for k in TABS for t in ("light", "dark")
+    }
