@@ -1,6 +1,7 @@
-"""How long a person waits for the page: from the start of the server to the first page, then to ten digits drawn and
-judged, and to the samples of a clicked cell; in headless Chromium."""
+"""How long a person waits for the page, in headless Chromium: from the start of the server to the first page, for the
+first frame and all of ten digits, for each tab, a clicked cell, another report and another checkpoint."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -10,12 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
+from app.build import TABS
+from app.tabs import confusion
 from diffusion_core.data import ROOT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LIMIT = 60_000  # milliseconds
 MARK_OLD = "stage => stage.querySelectorAll('.scrub').forEach(e => e.setAttribute('data-old', ''))"
-READY = ".tabitem:visible :is(.card, .cell):visible"
+MATRIX_NOW = "document.querySelector('.matrix')?.innerText"
+# What a tab shows when it is ready, the first of them when the page is.
+READY = {
+    "generate": ".tabitem:visible .card",
+    "denoise": ".walk-row",
+    "inspect": ".tabitem:visible .sample",
+    "scores": ".js-plotly-plot:visible .point",
+    "confusion": ".tabitem:visible .cell",
+    "lookalikes": ".tabitem:visible .sample",
+    "compare": ".tabitem:visible .pair",
+    "training": ".tabitem:visible .grid-film",
+    "judges": ".tabitem:visible .cell:visible",
+    "reports": ".tabitem:visible .report",
+}
 
 
 def measure(machine: dict) -> list[dict]:
@@ -35,25 +51,51 @@ def visited(address: str, clock: "Clock") -> list[dict]:
         page.set_default_timeout(LIMIT)
         clock.start()
         page.goto(address)
-        page.wait_for_selector(READY)
+        page.wait_for_selector(READY["generate"])
         rows.append(clock.row("first page, with its digits"))
+        page.wait_for_selector("html[data-arrived]")
+        rows.append(clock.row("first page, answers to everything"))
         for what in ("ten digits, first request", "ten digits"):
             page.get_by_role("button", name="Randomise").click()
-            page.locator("#stage").evaluate(MARK_OLD)  # what is there from before is not what is waited for
-            clock.start()
-            page.locator("#go").click()
-            page.locator("#stage .scrub:not([data-old])").wait_for()
-            rows.append(clock.row(f"{what}, drawn"))
+            rows += drawn(page, clock, what)
             page.wait_for_function("document.querySelector('#stage .summary')?.innerText.includes('reads')")
             page.locator("#stage .verdict.waiting").first.wait_for(state="detached")
             rows.append(clock.row(f"{what}, judged too"))
-        page.get_by_role("tab", name="Confusion").click()
-        page.wait_for_selector(READY)
+        pick(page, "Checkpoint", "mnist-turbo")
+        rows += drawn(page, clock, "ten digits of another checkpoint, never drawn before")
+        for key, ready in READY.items():
+            clock.start()
+            page.get_by_role("tab", name=TABS[key].TITLE, exact=True).click()
+            page.wait_for_selector(ready)
+            rows.append(clock.row(f"tab {TABS[key].TITLE}"))
+        page.get_by_role("tab", name=confusion.TITLE, exact=True).click()
         clock.start()
         page.locator('.matrix .cell[data-r="8"][data-c="8"]').click()
         page.locator("#cell-samples .sample").first.wait_for()
         rows.append(clock.row("samples of a clicked cell"))
+        before = page.locator(".tabitem:visible .matrix").first.inner_text()
+        clock.start()
+        pick(page, "Report", "mnist-early")
+        page.wait_for_function(f"before => {MATRIX_NOW} && {MATRIX_NOW} !== before", arg=before)
+        rows.append(clock.row("another report's confusions"))
     return rows
+
+
+def drawn(page, clock: "Clock", what: str) -> list[dict]:
+    """Press Generate; until the first frame, and until the digits are finished."""
+    page.locator("#stage").evaluate(MARK_OLD)  # what is there from before is not what is waited for
+    clock.start()
+    page.locator("#go").click()
+    page.wait_for_selector("#stage progress, #stage .scrub:not([data-old])")
+    first = clock.row(f"{what}, first frame")
+    page.wait_for_selector("#stage .scrub:not([data-old])")
+    return [first, clock.row(f"{what}, drawn")]
+
+
+def pick(page, label: str, start: str) -> None:
+    """Choose the first choice that begins so."""
+    page.locator(".tabitem:visible").get_by_label(label, exact=True).click()
+    page.get_by_role("option").filter(has_text=re.compile(rf"^\W*{start} ")).first.click()
 
 
 @contextmanager
