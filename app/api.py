@@ -58,7 +58,7 @@ def endpoints(store: Store) -> dict[str, Callable]:
         """Judge 28x28 grey PNG images: what each judge reads, how sure it is, and the accuracy with its interval."""
         pixels, asked = decoded(images), checked_labels(labels, images)
         columns: dict[str, torch.Tensor] = {}
-        for found, problems in store.judge(pixels, asked):
+        for found, problems in store.judges.verdicts(pixels, asked):
             columns = found
             if problems:
                 raise UserError(problems[0])

@@ -49,7 +49,7 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
         raise UserError("Give a file or a repository, one of them.")
     yield _bar(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
     source, plan = (hub.fetched(repository), drawn_plan(a)) if repository else (own_samples.opened(path), (None, 0))
-    scorers = store.scorers()
+    scorers = store.judges.scorers()
     if {scorer.id for scorer in scorers} != set(a.scorers):
         raise UserError("A was scored by other judges than the ones here. Choose another report as A.")
     for part in by_image(source, scorers, *plan):

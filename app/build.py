@@ -15,6 +15,7 @@ from app import api, files, links, markup, scripts, sprites
 from app.store import REAL, Store, usable
 from app.tabs import compare, confusion, denoise, generate, inspect, judges, lookalikes, reports, scores, training
 from app.theme import style, theme
+from app.warm import warm
 from app.widgets import LANE, QUIET, guarded, still
 from app.zerogpu import on_gpu
 from diffusion_core.data import ROOT
@@ -48,7 +49,6 @@ def build(store: Store) -> gr.Blocks:
         every = [setting for tab in built.values() for setting in tab.settings]
 
         def arrive(request: gr.Request) -> list:
-            store.warm()
             view = links.read(dict(request.query_params), TABS)
             chosen = [value for tab in built.values() for value in tab.opened(view)]
             return [gr.Tabs(selected=view.tab or "generate"), *chosen]
@@ -114,4 +114,5 @@ def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) 
     )
     ours = [Route("/healthz", healthy), Route("/reports/{name}/{id}/{file}", files.report_file(store))]
     server.router.routes[:0] = ours  # before gradio's own, which take any name for a page
+    warm(store)
     page.block_thread()

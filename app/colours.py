@@ -9,6 +9,8 @@ from app.store import REAL, Store
 # green of real digits too (tests/test_app_compare_more.py).
 PALETTE = ("#3377cc", "#ee6622", "#556655", "#aa4499", "#cc0000", "#9988bb", "#8800ff", "#cc55ff")
 
+OTHER = "#808080"  # a visitor's own samples; the second of two reports of one checkpoint
+
 
 def coloured(names: Iterable[str]) -> dict[str, str]:
     """A colour a name, by its place among all names in order, over again after eight; real digits are green."""
@@ -20,3 +22,14 @@ def colours(store: Store) -> dict[str, str]:
     """A colour for each folder with a checkpoint, a training log or a report, damaged ones included."""
     entries = (*store.checkpoints(), *store.runs(), *store.reports())
     return coloured(entry.key.split("/")[0] for entry in entries)
+
+
+def colour_of(store: Store, key: str) -> str:
+    """The colour of the checkpoint that a report is of."""
+    return colours(store).get(key.split("/")[0], OTHER)
+
+
+def pair_colours(store: Store, key_a: str, key_b: str) -> tuple[str, str]:
+    """Of A and B, never the same."""
+    a, b = colour_of(store, key_a), colour_of(store, key_b)
+    return a, OTHER if a == b else b

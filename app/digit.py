@@ -29,7 +29,7 @@ def opened_card(store: Store, named) -> str:
     checkpoint, (labels, seeds, config) = _asked(store, named)
     label, seed = int(labels[0]), int(seeds[0])
     image = generate(checkpoint, labels, seeds, config)
-    row, near = store.examined(image, labels)
+    row, near = store.judges.examined(image, labels)
     command = sample_command(named["made"]["key"], f"--labels {label} --per-class 1", config, seed - label, "digit.npz")
     return card(image[0], label, seed, row, store.real_rows(label), near, command, named)
 
@@ -41,7 +41,7 @@ def more_like(store: Store, named) -> str:
     image = generate(checkpoint, labels, seeds, config)
     labels, others = labels.repeat(ALIKE), seed + 1 + torch.arange(ALIKE)
     images = varied(checkpoint, image.repeat(ALIKE, 1, 1, 1), labels, others, config, NOISED_TO)
-    *_, (columns, _) = store.judge(images, labels)
+    *_, (columns, _) = store.judges.verdicts(images, labels)
     said = verdicts({key: value.numpy() for key, value in columns.items()}, labels.numpy())
     uris = sprites.thumbnails(images)
     items = [markup.sample(uris[i], label, int(others[i]), said[i], "noise") for i in range(ALIKE)]

@@ -20,24 +20,26 @@ HEIGHT = 360
 PerClass = dict[str, dict[str, Estimate]]  # "0".."9" -> metric -> Estimate
 
 
-def score_bars(per_class: PerClass, reference: PerClass | None, metric: str) -> go.Figure:
+def score_bars(per_class: PerClass, reference: PerClass | None, metric: str, colour: str = BLUE) -> go.Figure:
     """One bar a digit with its 95 % interval; a line across it where real digits stand."""
     entry = METRICS[metric]
     floor = _floor(entry, [per_class, reference or {}])
     figure = _figure(entry, floor)
-    figure.add_trace(_marks(per_class, entry, "generated", BLUE, floor))
+    figure.add_trace(_marks(per_class, entry, "generated", colour, floor))
     if reference:
         figure.add_trace(_ceiling(reference, entry))
     return figure
 
 
-def compare_bars(a: PerClass, b: PerClass, names: tuple[str, str], metric: str) -> go.Figure:
+def compare_bars(
+    a: PerClass, b: PerClass, names: tuple[str, str], metric: str, colours: tuple[str, str] = (BLUE, ORANGE)
+) -> go.Figure:
     """Two bars a digit, A and B, each with its 95 % interval."""
     entry = METRICS[metric]
     floor = _floor(entry, [a, b])
     figure = _figure(entry, floor)
-    figure.add_trace(_marks(a, entry, f"A · {names[0]}", BLUE, floor))
-    figure.add_trace(_marks(b, entry, f"B · {names[1]}", ORANGE, floor))
+    figure.add_trace(_marks(a, entry, f"A · {names[0]}", colours[0], floor))
+    figure.add_trace(_marks(b, entry, f"B · {names[1]}", colours[1], floor))
     return figure
 
 
@@ -78,7 +80,7 @@ def reliability(bins: list[dict], name: str) -> go.Figure:
 
 
 def distribution(
-    values: np.ndarray, real: np.ndarray | None, title: str, unit: str, digit: int
+    values: np.ndarray, real: np.ndarray | None, title: str, unit: str, digit: int, own: str = BLUE
 ) -> go.Figure:  # fmt: skip
     """Histogram of a score over one digit's samples, beside that of real digits; shares, so that both may be any n."""
     scale = SCALE.get(unit, 1.0)
@@ -86,7 +88,7 @@ def distribution(
     low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
     bins = {"start": low, "end": high + 1e-9, "size": max((high - low) / 30, 1e-6)}
     figure = go.Figure(layout=layout(f"share of {digit}s (%)", title + (f" ({unit})" if unit else "")))
-    for name, part, colour in (("generated", values, BLUE), ("real test digits", real, REAL)):
+    for name, part, colour in (("generated", values, own), ("real test digits", real, REAL)):
         if part is not None:
             figure.add_trace(
                 go.Histogram(

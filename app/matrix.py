@@ -19,30 +19,52 @@ def default_cell(counts: Counts) -> tuple[int, int]:
     return found[0][:2] if found else PAIRS[0]
 
 
-def matrix(counts: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str) -> str:
-    """The K x K table and, above it, the buttons of the 5/6 pair and of the commonest mistakes."""
-    shown = [n for r, row in enumerate(counts) for c, n in enumerate(row) if not (hide_diagonal and r == c)]
+def matrix(counts: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str, shares: bool = False) -> str:
+    """The K x K table and, above it, the buttons of the 5/6 pair and of the commonest mistakes.
+
+    With `shares` a cell says per cent of its row, not how many.
+    """
+    values = [[round(10 * share) for share in row] for row in _shares(counts)] if shares else counts
+    shown = [n for r, row in enumerate(values) for c, n in enumerate(row) if not (hide_diagonal and r == c)]
     top = max(max(shown), 1)
     cells = [
-        [_cell(counts, r, c, top, selected, hide_diagonal) for c in range(len(row))] for r, row in enumerate(counts)
+        [_cell(counts, values[r][c], top, r, c, selected, hide_diagonal, shares) for c in range(len(row))]
+        for r, row in enumerate(counts)
     ]
-    return f"{_shortcuts(counts)}{_table(cells, judge, 'Confusion matrix')}{_legend(top)}"
+    return f"{_shortcuts(counts)}{_table(cells, judge, 'Confusion matrix')}{_legend(top, shares)}"
 
 
 def difference(ours: Counts, theirs: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str) -> str:
     """The same table of the shares of every row in `ours` minus those in `theirs`, in points; a cell opens as there."""
     points = [[a - b for a, b in zip(*rows, strict=True)] for rows in zip(_shares(ours), _shares(theirs), strict=True)]
-    shown = [abs(p) for r, row in enumerate(points) for c, p in enumerate(row) if not (hide_diagonal and r == c)]
-    top = max(shown) or 1.0
-    cells = [
-        [_difference_cell(ours, points[r][c], r, c, top, selected, hide_diagonal) for c in range(len(ours))]
-        for r in range(len(ours))
-    ]
     told = (
         '<p class="note">Points of a row\'s share, generated minus real: green is better than real digits, red worse. '
         "A cell opens the generated samples.</p>"
     )
-    return f"{_shortcuts(ours)}{_table(cells, judge, 'Difference of confusion matrices')}{told}"
+    return _shortcuts(ours) + _differences(points, ours, selected, hide_diagonal, judge, "points") + told
+
+
+def change(counts_a: Counts, counts_b: Counts, selected: tuple[int, int], judge: str) -> str:
+    """The same table of B's counts minus A's, of pairs."""
+    gained = [[b - a for a, b in zip(*rows, strict=True)] for rows in zip(counts_a, counts_b, strict=True)]
+    told = (
+        '<p class="note">Digits, B minus A: green is better in B, red worse. A cell opens the pairs that A or B '
+        "has in it.</p>"
+    )
+    return _differences(gained, counts_b, selected, False, judge, "more in B") + told
+
+
+def _differences(
+    values: Sequence[Sequence[float]], counts: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str,
+    unit: str,
+) -> str:  # fmt: skip
+    shown = [abs(v) for r, row in enumerate(values) for c, v in enumerate(row) if not (hide_diagonal and r == c)]
+    top = max(shown) or 1.0
+    cells = [
+        [_difference_cell(counts, values[r][c], r, c, top, selected, hide_diagonal, unit) for c in range(len(values))]
+        for r in range(len(values))
+    ]
+    return _table(cells, judge, "Difference of confusion matrices")
 
 
 def _table(cells: Sequence[Sequence[str]], judge: str, title: str) -> str:
@@ -63,23 +85,36 @@ def _shares(counts: Counts) -> list[list[float]]:
     return [[100 * n / (sum(row) or 1) for n in row] for row in counts]
 
 
-def _cell(counts: Counts, r: int, c: int, top: int, selected: tuple[int, int], hide_diagonal: bool) -> str:
+def _cell(
+    counts: Counts, value: int, top: int, r: int, c: int, selected: tuple[int, int], hide_diagonal: bool, share: bool
+) -> str:  # fmt: skip
+    """`value` is the count, or with `share` tenths of a per cent of the row."""
     n, whole = counts[r][c], sum(counts[r])
-    shade = log1p(n) / log1p(max(top, n))
+    shade = log1p(value) / log1p(max(top, value))
     kind = ("right" if r == c else "miss") + (" zero" if n == 0 else " deep" if shade > DEEP else "")
     hidden = r == c and hide_diagonal
-    return _button(kind, (r, c), n, shade, selected, hidden, f"{n} of {whole}", str(n))
+    says, text = f"{n} of {whole}", str(n)
+    if share:
+        text = "<.1" if n and not value else _tenths(value if n == whole else min(value, 999))  # never to certainty
+        says = f"{text} %, {says}"
+    return _button(kind, (r, c), n, shade, selected, hidden, says, text)
+
+
+def _tenths(value: int) -> str:
+    """Tenths in at most four characters, which fit a phone's cell."""
+    return f"{value / 10:.0f}" if value % 10 == 0 or value >= 1000 else f"{value / 10:.1f}"
 
 
 def _difference_cell(
-    ours: Counts, points: float, r: int, c: int, top: float, selected: tuple[int, int], hide_diagonal: bool
+    counts: Counts, value: float, r: int, c: int, top: float, selected: tuple[int, int], hide_diagonal: bool, unit: str
 ) -> str:
     """More on the diagonal is good, more elsewhere bad."""
-    none = abs(points) < 0.05
-    kind = "zero" if none else "better" if (points > 0) == (r == c) else "worse"
-    text = "0" if none else minus(f"{points:+.{0 if abs(points) >= 9.95 else 1}f}")  # three figures fit a phone's cell
-    hidden, shade = r == c and hide_diagonal, min(1.0, abs(points) / top) ** 0.5
-    return _button(kind, (r, c), ours[r][c], shade, selected, hidden, f"{text} points", text)
+    none = abs(value) < 0.05
+    kind = "zero" if none else "better" if (value > 0) == (r == c) else "worse"
+    whole = isinstance(value, int) or abs(value) >= 9.95  # three figures fit a phone's cell
+    text = "0" if none else minus(f"{value:+.{0 if whole else 1}f}")
+    hidden, shade = r == c and hide_diagonal, min(1.0, abs(value) / top) ** 0.5
+    return _button(kind, (r, c), counts[r][c], shade, selected, hidden, f"{text} {unit}", text)
 
 
 def _button(
@@ -89,7 +124,7 @@ def _button(
     return (
         f'<td><button type="button" class="cell {kind}{" hidden-cell" if hidden else ""}" data-r="{r}" data-c="{c}" '
         f'data-n="{n}" style="--t:{shade:.3f}" tabindex="{0 if chosen else -1}" aria-pressed="{str(chosen).lower()}" '
-        f'aria-label="asked {r}, judged {c}: {says}">{text}</button></td>'
+        f'aria-label="asked {r}, judged {c}: {escape(says)}">{escape(text)}</button></td>'
     )
 
 
@@ -104,7 +139,12 @@ def _shortcuts(counts: Counts) -> str:
     return f'<div class="chips" role="group" aria-label="Often confused">{buttons}</div>'
 
 
-def _legend(top: int) -> str:
+def _legend(top: int, shares: bool) -> str:
+    """`top` as in `matrix`: digits, or tenths of a per cent."""
     ticks = [n for n in (1, 10, 100, 1000) if n <= top / 3] + [top]
-    marks = "".join(f'<span style="--t:{log1p(n) / log1p(top):.3f}">{n:,}</span>' for n in ticks)
-    return f'<div class="legend" aria-hidden="true"><i></i><div>{marks}</div><small>digits, log scale</small></div>'
+    texts = [f"{n / 10:g}" if shares else f"{n:,}" for n in ticks]
+    marks = "".join(
+        f'<span style="--t:{log1p(n) / log1p(top):.3f}">{text}</span>' for n, text in zip(ticks, texts, strict=True)
+    )
+    what = "per cent of a row" if shares else "digits"
+    return f'<div class="legend" aria-hidden="true"><i></i><div>{marks}</div><small>{what}, log scale</small></div>'

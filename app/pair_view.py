@@ -1,8 +1,9 @@
 """A and B on the same label and seed, as HTML: a list of pairs, and a large view that wipes from A to B. No gradio."""
 
-from app import markup, paired, sprites, words
+from collections.abc import Sequence
+
+from app import markup, sprites
 from app.verdicts import verdicts
-from eval.pairs import unpaired
 from eval.report import Report
 
 PAGE = 24  # pairs at a time
@@ -17,13 +18,8 @@ WIPE = (
 )
 
 
-def side_by_side(a: Report, b: Report, digit: str, order: str, judge: str, page: int) -> str:
-    """One page of pairs as HTML: label and seed, A, B, each with its verdicts."""
-    if reason := unpaired(a, b):
-        return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
-    found = paired.pairs(a, b, digit, order, judge)
-    if not found:
-        return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
+def side_by_side(a: Report, b: Report, found: Sequence[tuple[int, int]], page: int) -> str:
+    """One page of pairs, (row of a, row of b) each, as HTML: label and seed, A, B, each with its verdicts."""
     pages = -(-len(found) // PAGE)
     page = min(max(page, 0), pages - 1)
     shown = found[page * PAGE : (page + 1) * PAGE]

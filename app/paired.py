@@ -1,10 +1,8 @@
-"""A and B on the same labels and seeds: the pairs, the difference of their matrices, what made them. No gradio."""
-
-from html import escape
+"""A and B on the same labels and seeds: the pairs, the scores digit by digit, what made them. No gradio."""
 
 from app import markup, words
 from eval.compare import Comparison, Row
-from eval.pairs import Ends, are_pairs, config_difference, flips, matrix_difference, nearest_farthest, paired_rows
+from eval.pairs import Ends, config_difference, flips, nearest_farthest, paired_rows
 from eval.report import Report
 
 ALL = "all"
@@ -76,31 +74,6 @@ def told_apart(row: Row) -> tuple[str, str]:
     if row.better is None:
         return f"{'B' if row.difference.value > 0 else 'A'} higher", chance
     return row.better.upper(), chance
-
-
-def matrices(a: Report, b: Report, judge: str) -> str:
-    """B's matrix minus A's under one judge; nothing where the reports are no pairs."""
-    if not are_pairs(a, b) or judge not in a.confusions or judge not in b.confusions:
-        return ""
-    found = matrix_difference(a, b, judge)
-    top = max(max(abs(n) for row in found for n in row), 1)
-    head = "".join(f'<th scope="col">{c}</th>' for c in range(len(found)))
-    rows = "".join(
-        f'<tr><th scope="row">{r}</th>' + "".join(_cell(n, r == c, top) for c, n in enumerate(row)) + "</tr>"
-        for r, row in enumerate(found)
-    )
-    caption = f"Counts of B minus A, read by {words.the(judge)}: rows are the digit asked for, columns the digit read."
-    return (
-        f"<h2>B − A, cell by cell</h2>{markup.note(caption)}"
-        f'<table class="matrix difference" aria-label="{escape(caption)}">'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
-
-
-def _cell(n: int, diagonal: bool, top: int) -> str:
-    """More on the diagonal is good, more elsewhere bad; 0 is left blank to the eye, not to the ear."""
-    kind = "same" if n == 0 else "good" if (n > 0) == diagonal else "bad"
-    return f'<td class="{kind}" style="--t:{(abs(n) / top) ** 0.5:.3f}">{words.minus(f"{n:+d}") if n else "0"}</td>'
 
 
 def made_differently(a: Report, b: Report) -> str:

@@ -10,20 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
+from app.judging import Judges
 from app.runs import Run
 from app.runs import read as read_run
 from app.shelf import Shelf, is_own
 from app.sweep import SWEEP, Sweep
 from app.sweep import read as read_sweep
-from app.verdicts import probabilities
-from app.words import JUDGES, plural
+from app.words import plural
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
 from diffusion_core.checkpoint import load as load_checkpoint
 from diffusion_core.data import ROOT
-from diffusion_core.data import load as load_data
 from diffusion_core.errors import UserError
 from diffusion_core.fit import LOG
 from eval.report import Report
@@ -85,8 +81,7 @@ class Store:
         self._runs = Kept(read_run, size=16)
         self._sweeps = Kept(read_sweep, size=16)
         self.shelf = Shelf()
-        self._lock, self._warmed = threading.Lock(), False
-        self._scorers: dict[str, Callable] = {}
+        self.judges = Judges(self.explain)
 
     # --- checkpoints -------------------------------------------------------
 
@@ -142,6 +137,12 @@ class Store:
     def real_reports(self) -> Iterator[Report]:
         """The reports of the real test digits."""
         return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
+
+    def real_rows(self, label: int) -> dict | None:
+        """The score columns of the real test digits of one label; None without a report of real digits."""
+        for real in self.real_reports():
+            return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
+        return None
 
     def real_beside(self, report: Report) -> Report | None:
         """The real test digits under the same judges, if they were scored; None beside real digits themselves."""
@@ -209,69 +210,6 @@ class Store:
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
         return Entry(path.name, f"{path.name} · {plural(run.images, 'image')}")
-
-    # --- judges ------------------------------------------------------------
-
-    def judge(self, images: Tensor, labels: Tensor) -> Iterator[tuple[dict[str, Tensor], list[str]]]:
-        """Score uint8 images [N, C, H, W], one judge after another.
-
-        Yields after each judge: every column so far, and why a judge had nothing to say.
-        """
-        columns, problems = {}, []
-        for name in JUDGES:
-            try:
-                columns |= self._scorer(name)(images, labels)
-            except UserError as error:
-                problems.append(self.explain(error))
-            yield columns, problems
-
-    def read(self, images: Tensor) -> Tensor:
-        """The classifier's probabilities float [N, classes] of uint8 images [N, C, H, W]."""
-        columns = self._scorer("classifier")(images, torch.zeros(len(images), dtype=torch.long))
-        return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
-
-    def examined(self, image: Tensor, labels: Tensor) -> tuple[dict, list[tuple[str, Tensor, float]]]:
-        """All columns of one image [1, C, H, W] as arrays [1], and its nearest training and test digit.
-
-        A judge that has nothing to say is left out, as when a run is judged.
-        """
-        *_, (columns, _) = self.judge(image, labels)
-        for name in ("shape", "neighbours"):
-            columns |= self._scorer(name)(image, labels)
-        row = {key: value.numpy() for key, value in columns.items()}
-        near = []
-        for split in ("train", "test"):
-            index, distance = int(row[f"{split}_index"][0]), float(row[f"{split}_distance"][0])
-            found = load_data("mnist", split)
-            near.append((f"{split} digit {index:,}, a {int(found.labels[index])}", found.images[index], distance))
-        return row, near
-
-    def real_rows(self, label: int) -> dict | None:
-        """The score columns of the real test digits of one label; None without a report of real digits."""
-        for real in self.real_reports():
-            return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
-        return None
-
-    def warm(self) -> None:
-        """Load the judges in the background, once: the first visitor should not wait for them."""
-        if not self._warmed:
-            self._warmed = True
-            blank = torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.long)
-            threading.Thread(target=lambda: list(self.judge(*blank)), daemon=True).start()
-
-    def scorers(self) -> tuple:
-        """Everything that scores the images of a report, in its order."""
-        from eval.scorers import SCORERS
-
-        return tuple(map(self._scorer, SCORERS))
-
-    def _scorer(self, name: str):
-        from eval.scorers import load_scorers  # it imports what the judges need, which the listing does not
-
-        with self._lock:
-            if name not in self._scorers:
-                self._scorers[name] = load_scorers((name,))[0]
-            return self._scorers[name]
 
     # --- words -------------------------------------------------------------
 

@@ -20,7 +20,8 @@ def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -
     """
     figure = go.Figure(layout=layout("classifier accuracy (%)", "recall (%)"))
     for name, colour, sweep in sweeps:
-        figure.add_trace(_settings(sweep, name, colour))
+        for tried in _lines(sweep):
+            figure.add_trace(_settings(tried, name, colour))
         figure.add_trace(_real_settings(sweep.real))
     points = [(name, one.colour, _point(one.report.metrics["overall"])) for name, one in zip(_labels(shown), shown)]
     if real := real_digits(shown):
@@ -77,17 +78,25 @@ def _bar(e: Estimate, colour: str) -> dict:
     return bar | {"array": [100 * (e.high - e.value)], "arrayminus": [100 * (e.value - e.low)]}
 
 
-def _settings(sweep: Sweep, name: str, colour: str) -> go.Scatter:
-    """A faint line through the settings in the order of the file."""
+def _lines(sweep: Sweep) -> list[list[Setting]]:
+    """The settings in the order of the file, a list for each sampler and number of steps."""
+    found: dict[str, list[Setting]] = {}
+    for one in sweep.tried:
+        found.setdefault(one.title.split(",")[0], []).append(one)
+    return list(found.values())
+
+
+def _settings(tried: Sequence[Setting], name: str, colour: str) -> go.Scatter:
+    """A faint line through settings."""
     return go.Scatter(
         name=f"settings of {name}",
-        x=[100 * one.recall for one in sweep.tried],
-        y=[100 * one.accuracy for one in sweep.tried],
+        x=[100 * one.recall for one in tried],
+        y=[100 * one.accuracy for one in tried],
         mode="lines+markers",
         line={"color": colour, "width": 1.5},
         marker={"color": colour, "size": 6},
         opacity=0.45,
-        hovertext=[_said(one) for one in sweep.tried],
+        hovertext=[_said(one) for one in tried],
         hovertemplate=f"%{{hovertext}}<extra>{name}</extra>",
     )
 

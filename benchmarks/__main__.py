@@ -36,6 +36,7 @@ def main() -> None:
     if "peers" in chosen and "sampling" not in chosen:
         chosen.insert(0, "sampling")
     described = machine.describe() if chosen else {}
+    code = revision()  # before any part has written its results
     for part in chosen:
         print(f"== {part}", flush=True)
         start = time.monotonic()
@@ -43,7 +44,7 @@ def main() -> None:
         if part == "sampling":
             described["ours"] = found["checkpoints"]
         said = {k: v for k, v in described.items() if k != "ours"}
-        record = {"machine": said, "revision": revision(), "minutes": (time.monotonic() - start) / 60, "found": found}
+        record = {"machine": said, "revision": code, "minutes": (time.monotonic() - start) / 60, "found": found}
         tables.RESULTS.mkdir(exist_ok=True)
         (tables.RESULTS / f"{part}.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     tables.write()

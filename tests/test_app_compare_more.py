@@ -178,6 +178,16 @@ def test_the_settings_tried_are_points_of_their_own():
     assert (real.x[0], real.y[0]) == (100 * found.real.recall, 100 * found.real.accuracy)
 
 
+def test_settings_of_one_number_of_steps_are_joined():
+    real, titles = (
+        sweep.Setting("real test digits", 9, 1.0, 1.0),
+        ("unipc 5 steps, guidance 1", "unipc 8 steps", "unipc 5 steps, x"),
+    )
+    tried = tuple(sweep.Setting(title, 9, 0.5, i / 10) for i, title in enumerate(titles))
+    lines = tradeoff.tradeoff([], [("one", "#123456", sweep.Sweep(real, tried))]).data[:-1]
+    assert [list(line.x) for line in lines] == [[0, 20], [10]]
+
+
 # ---------------------------------------------------------------- settings tried
 
 HEAD = ",".join(sweep.COLUMNS)

@@ -52,7 +52,7 @@ def test_a_cell_shows_its_own_images_worst_first(store, key):
 
 
 def test_an_empty_cell_says_so(store, key):
-    grid, words, found = confusion.page(store, key, "generated", "classifier", False, [6, 5], 0)
+    grid, words, found = confusion.page(store, key, "generated", "classifier", False, False, [6, 5], 0)
     assert "no 6 was read as a 5" in found and "<li" not in found
     assert "0 of 20 (0.0 %)" in words
     assert re.search(r'data-r="6" data-c="5" data-n="0"[^>]*aria-pressed="true"', grid)
@@ -65,16 +65,16 @@ def test_real_digits_are_paged(store, key):
     pages = -(-whole // confusion.PAGE)
     seen = 0
     for number in range(pages):
-        html = confusion.page(store, key, "real", "classifier", False, [0, 0], number)[2]
+        html = confusion.page(store, key, "real", "classifier", False, False, [0, 0], number)[2]
         seen += html.count('<li class="sample')
         assert f"page {number + 1} of {pages}" in html
     assert seen == whole
-    beyond = confusion.page(store, key, "real", "classifier", False, [0, 0], 10**6)[2]
+    beyond = confusion.page(store, key, "real", "classifier", False, False, [0, 0], 10**6)[2]
     assert f"page {pages} of {pages}" in beyond
 
 
 def test_without_a_choice_the_commonest_mistake_is_open(store, key):
-    grid, words, _ = confusion.page(store, key, "generated", "clip", False, None, 0)
+    grid, words, _ = confusion.page(store, key, "generated", "clip", False, False, None, 0)
     assert "Asked for 5, read as 6 by CLIP" in words and "Of real 5s" in words
     assert "?tab=confusion&amp;a=" in words and "cell=5,6" in words and "judge=clip" in words
     assert len(re.findall(r'class="cell [^"]*" data-r', grid)) == 100
@@ -91,7 +91,7 @@ def test_odd_cells_are_refused(store, key, cell):
 )
 def test_odd_settings_are_refused(store, key, kind, judge):
     with pytest.raises(UserError, match="Choose the digits and the judge"):
-        confusion.page(store, key, kind, judge, False, None, 0)
+        confusion.page(store, key, kind, judge, False, False, None, 0)
 
 
 def test_the_matrix_has_a_button_a_cell_and_one_tab_stop():
@@ -112,6 +112,28 @@ def test_hiding_the_diagonal_spreads_the_scale_over_the_mistakes():
     assert re.search(r'data-r="0" data-c="1" data-n="9" style="--t:1.000"', html)
 
 
+def test_shares_of_a_row_stand_where_counts_do(store, key):
+    grids = [confusion.page(store, key, "generated", "classifier", on, False, [5, 6], 0)[0] for on in (False, True)]
+    counts = np.array(store.report(key).confusions["classifier"])
+    cell = r'data-r="(\d)" data-c="(\d)" data-n="(\d+)"[^>]*>([^<]+)</button></td>'
+    for r, c, n, text in re.findall(cell, grids[1]):
+        assert int(n) == counts[int(r), int(c)]
+        assert float(text) == pytest.approx(100 * int(n) / counts[int(r)].sum(), abs=0.0501)
+    assert len(re.findall(cell, grids[1])) == len(re.findall(cell, grids[0])) == 100
+    assert "per cent of a row" in grids[1] and "digits, log scale" in grids[0]
+
+
+def test_a_share_is_as_dark_as_it_is_large_and_never_rounded_to_none():
+    counts = [[9995, 4, 1], [0, 50, 0], [0, 100, 100]]
+    html = matrix.matrix(counts, (0, 1), False, "CLIP", shares=True)
+    texts = re.findall(r">([^<>]+)</button></td>", html)
+    assert texts == ["99.9", "&lt;.1", "&lt;.1", "0", "100", "0", "0", "50", "50"]
+    assert 'aria-label="asked 0, judged 1: &lt;.1 %, 4 of 10000"' in html
+    shades = [float(t) for t in re.findall(r'data-n="\d+" style="--t:([\d.]+)"', html)]
+    assert shades[4] == 1 and shades[7] == shades[8] == pytest.approx(np.log1p(500) / np.log1p(1000), abs=1e-3)
+    assert re.search(r'<span style="--t:1.000">100</span>', html), "the legend ends at the largest share"
+
+
 def test_the_pair_of_5_and_6_is_always_one_click_away():
     counts = [[10 if r == c else 0 for c in range(10)] for r in range(10)]
     counts[4][9] = 7
@@ -125,7 +147,7 @@ def test_the_pair_of_5_and_6_is_always_one_click_away():
 
 def test_the_difference_is_that_of_row_shares_and_opens_generated_samples(store, key):
     report, real = store.report(key), store.report(store.report_key("real"))
-    grid, words, found = confusion.page(store, key, "difference", "classifier", False, [5, 6], 0)
+    grid, words, found = confusion.page(store, key, "difference", "classifier", False, False, [5, 6], 0)
     ours, theirs = (np.array(r.confusions["classifier"], float) for r in (report, real))
     points = 100 * (ours / ours.sum(1, keepdims=True) - theirs / theirs.sum(1, keepdims=True))
     cells = re.findall(r'class="cell ([^"]*)" data-r="(\d)" data-c="(\d)" data-n="(\d+)"[^>]*>([^<]+)<', grid)

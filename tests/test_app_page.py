@@ -182,7 +182,7 @@ def test_every_tab_survives_an_odd_link(root):
     for tab in (generate, scores, confusion, compare, denoise, inspect):
         values = tab.opened(Store(root), view)
         assert values[0]["value"].split("/")[0] in ("mnist", "early")
-    assert confusion.opened(Store(root), view)[4] is None
+    assert confusion.opened(Store(root), view)[5] is None
     assert training.opened(Store(root), view)[1:] == ["loss", training.SMOOTHING, True]
     assert denoise.opened(Store(root), view)[1:3] == ["5", "6"] and inspect.opened(Store(root), view)[4] is None
     assert generate.opened(Store(root), view)[1:4] == [[str(d) for d in range(10)], 1, 0]

@@ -1,10 +1,14 @@
 """Scores and Compare: the figures and sentences say what the reports say."""
 
 import re
+from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
 
-from app import figures, pair_view, paired, words
+from app import changes, figures, links, pair_view, paired, words
+from app.build import TABS
+from app.colours import colour_of, pair_colours
 from app.store import Store
 from app.tabs import compare, scores
 from diffusion_core.errors import UserError
@@ -83,7 +87,7 @@ def test_a_score_that_was_tuned_for_is_marked(store):
     tuned = report.__class__(
         **(vars(report) | {"source": report.source.__class__(**(vars(report.source) | {"rewards": ("clip",)}))})
     )
-    stub = type("OneReport", (), {"reports": store.reports, "report": lambda self, key: tuned})()
+    stub = type("OneReport", (Store,), {"report": lambda self, key: tuned})(store.root)
     assert "no evidence" in scores.page(stub, "any", "clip_margin")[0]
     assert "no evidence" not in scores.page(stub, "any", "accuracy")[0]
 
@@ -95,7 +99,8 @@ def test_the_better_checkpoint_is_named_with_its_interval(store):
     a, b = store.report_key("early"), store.report_key("mnist")
     verdict, figure, digits, pairs, more = compare.page(store, a, b, "accuracy", "all", "differ", 0)
     assert "mnist is better than early" in verdict and "pairs of the same label and seed" in verdict
-    assert len(figure.data) == 2 and digits.count("<tr>") == 11 and "B − A, cell by cell" in more
+    assert len(figure.data) == 2 and digits.count("<tr>") == 11
+    assert [mark.marker.color for mark in figure.data] == [colour_of(store, key) for key in (a, b)]
     assert pairs.count('class="pair"') == pair_view.PAGE
     row = compare_reports(store.report(a), store.report(b)).row("accuracy")
     assert paired.difference(row, "%")[0] in more and paired.told_apart(row)[0] == "B"
@@ -121,10 +126,49 @@ def test_the_pairs_that_only_one_side_gets_right_are_those_the_matrices_differ_b
     right_a, right_b = (sum(r.confusions["classifier"][d][d] for d in range(10)) for r in (a, b))
     assert len(gained) - len(lost) == right_b - right_a > 0
     assert all(b.table["classifier_label"][j] == b.table["label"][j] for _, j in gained)
-    html = paired.matrices(a, b, "classifier")
-    assert html.count('class="good"') == 2  # more fives read as 5, fewer read as 6
+    html = changes.grid(a, b, "classifier", (5, 6))
+    assert html.count('class="cell better"') == 2 and "worse" not in html.split("</table>")[0]  # more 5s, fewer 6s
     apart = [paired.pairs(a, b, "all", order, "classifier") for order in ("nearest", "farthest")]
     assert apart[0] == apart[1][::-1] or set(apart[0]) == set(apart[1])
+
+
+def test_a_cell_of_what_changed_opens_its_pairs(store):
+    keys = store.report_key("early"), store.report_key("mnist")
+    a, b = map(store.report, keys)
+    grid, about, _ = compare.cells(store, *keys, "accuracy", None, 0)
+    numbers = [r.confusions["classifier"][5][6] for r in (a, b)]
+    assert f"Asked for 5, read as 6 by the classifier: {numbers[0]} in A, {numbers[1]} in B" in about
+    assert re.search(r'data-r="5" data-c="6"[^>]*aria-pressed="true"', grid), "the mistake that changed most"
+    for cell in ((5, 6), (5, 5), (3, 3), (6, 5)):
+        found = changes.pairs_of(a, b, "classifier", cell)
+        sides = [[r.table["classifier_label"][i] == cell[1] for r, i in zip((a, b), rows)] for rows in found]
+        assert all(any(side) for side in sides) and all(a.table["label"][i] == cell[0] for i, _ in found)
+        for report, in_cell in zip((a, b), zip(*sides) if sides else ((), ())):
+            assert sum(in_cell) == report.confusions["classifier"][cell[0]][cell[1]]
+        assert [sum(side) for side in sides] == sorted(sum(side) for side in sides), "what only one has comes first"
+        html = compare.opened_cell(store, *keys, "accuracy", cell, 0)[1]
+        assert html.count('class="pair"') == min(len(found), pair_view.PAGE)
+    link = dict(parse_qsl(unescape(re.search(r'data-link="\?([^"]+)"', about).group(1))))
+    assert compare.opened(store, links.read(link, TABS))[6] == [5, 6]
+
+
+@pytest.mark.parametrize("cell", [(), [5], [5, 10], ["5", 6], [True, 1], "56"])
+def test_what_is_no_cell_of_a_comparison_is_refused(store, cell):
+    with pytest.raises(UserError, match="cell"):
+        compare.opened_cell(store, store.report_key("early"), store.report_key("mnist"), "accuracy", cell, 0)
+
+
+def test_cells_of_reports_that_are_no_pairs_are_not_subtracted(store):
+    real, mnist = store.report_key("real"), store.report_key("mnist")
+    assert compare.cells(store, real, mnist, "accuracy", None, 0) == ("", "", "")
+    with pytest.raises(UserError, match="no cells"):
+        compare.opened_cell(store, real, mnist, "accuracy", (5, 6), 0)
+
+
+def test_a_and_b_never_share_a_colour(store):
+    key = store.report_key("mnist")
+    assert len(set(pair_colours(store, key, key))) == 2
+    assert pair_colours(store, key, "own/none")[0] == colour_of(store, key) != pair_colours(store, key, "own/none")[1]
 
 
 def test_images_of_real_digits_are_not_paired_by_number(store):

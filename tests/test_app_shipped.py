@@ -81,6 +81,6 @@ def test_a_card_is_shown_without_a_report_of_real_digits_that_fits_it(tmp_path):
 
 def test_real_digits_are_behind_the_switch(store):
     key, *_ = settings(store, confusion)
-    found = confusion.page(store, key, "real", "classifier", False, [5, 6], 0)[2]
+    found = confusion.page(store, key, "real", "classifier", False, False, [5, 6], 0)[2]
     real = store.report(store.report_key(REAL)).confusions["classifier"][5][6]
     assert found.count('<li class="sample') == real

@@ -3,8 +3,11 @@
 import shutil
 
 import pytest
+import torch
 
 from app.store import Store, usable
+from app.warm import warm
+from app.words import JUDGES
 from diffusion_core.errors import UserError
 from tests.conftest import save_tiny
 from tests.pages import make_root
@@ -102,3 +105,28 @@ def test_an_empty_folder_is_no_error(tmp_path):
 def test_half_written_folders_are_not_looked_at(root):
     shutil.copytree(root / "early", root / ".early.123.tmp")
     assert [entry.key for entry in Store(root).checkpoints()] == ["mnist", "early"]
+
+
+# ---------------------------------------------------------------- warm
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_after_warming_up_nothing_is_loaded_any_more(root, monkeypatch, damaged):
+    """The favourite, or where it is damaged the next one."""
+    store, key = Store(root), "early" if damaged else "mnist"
+    if damaged:
+        (root / "mnist" / "model.safetensors").write_bytes(b"no weights")
+    warm(store).join(60)
+
+    def loaded(*_):
+        raise AssertionError("it was not loaded before")
+
+    monkeypatch.setattr(store._checkpoints, "load", loaded)
+    monkeypatch.setattr("eval.scorers.load_scorers", loaded)
+    assert store.checkpoint(key).name == key
+    *_, (columns, problems) = store.judges.verdicts(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1).long())
+    assert {f"{judge}_label" for judge in JUDGES} <= set(columns) and problems == []
+
+
+def test_with_nothing_to_warm_up_nothing_happens(tmp_path):
+    warm(Store(tmp_path)).join(60)

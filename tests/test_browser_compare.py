@@ -78,14 +78,33 @@ def test_the_slider_works_from_the_keyboard(visit):
     opener = page.locator("#pairs .pair .asked").first
     opener.focus()
     page.keyboard.press("Enter")
-    slider = page.locator(".wipe input")
+    slider = page.locator("#pairs .wipe input")
     expect(slider).to_be_focused()
     for key, left in (("ArrowRight", 49), ("Home", 100), ("ArrowRight", 99), ("End", 0)):
         page.keyboard.press(key)
         assert cut(page) == left
     page.keyboard.press("Escape")
-    expect(page.locator(".wipe")).to_be_hidden()
+    expect(page.locator("#pairs .wipe")).to_be_hidden()
     expect(opener).to_be_focused()
+
+
+def test_a_cell_of_what_changed_opens_its_pairs_and_a_link_restores_it(visit, store):
+    page = visit("?tab=compare&a=mnist-early&b=mnist&cell=5,5")
+    report = store.report(store.report_key("mnist-early"))
+    grid, words = page.locator("#changes"), page.locator("#change-words h3")
+    expect(words).to_contain_text("Asked for 5, read as 5 by the classifier", timeout=WAIT)
+    grid.locator('.cell[data-r="5"][data-c="3"]').click()
+    number = report.confusions["classifier"][5][3]
+    expect(words).to_contain_text(f"Asked for 5, read as 3 by the classifier: {number} in A")
+    pairs = page.locator("#change-pairs .pair")
+    assert number > 0 and pairs.count() >= number
+    pairs.first.locator(".asked").click()
+    expect(page.locator("#change-pairs .wipe h3")).to_contain_text("Digit 5, seed")
+    page.keyboard.press("Escape")
+    page.locator("#change-words [data-link]").click()
+    link = parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query)
+    assert link["cell"] == ["5,3"] and link["b"] == [store.report_key("mnist")]
+    assert fits(page)
 
 
 def cells(page) -> list[list[str]]:
@@ -130,6 +149,6 @@ def test_a_link_restores_the_reports_and_the_list_can_be_changed(visit, store):
     page.get_by_label("Reports", exact=True).click()
     page.get_by_role("option", name="mnist-early").click()
     expect(heads).to_have_count(3, timeout=WAIT)
-    page.locator(".tabitem:visible [data-link]").click()
+    page.locator(".tabitem:visible [data-link]").last.click()
     link = parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query)
     assert link["reports"] == [",".join(store.report_key(name) for name in ("mnist-turbo", "real", "mnist-early"))]

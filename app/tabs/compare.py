@@ -5,19 +5,21 @@ from html import escape
 
 import gradio as gr
 
-from app import bring, figures, links, markup, paired, scripts, several, words
-from app.colours import colours
+from app import bring, changes, figures, links, markup, paired, scripts, several, words
+from app.colours import colours, pair_colours
 from app.comparison_text import MAIN
 from app.links import View
 from app.pair_view import side_by_side
 from app.paired import ALL, ORDERS
 from app.shelf import is_own
 from app.store import REAL, Entry, Store, usable
+from app.tabs.confusion import checked_cell
 from app.tabs.scores import available
 from app.tradeoff import tradeoff
 from app.widgets import QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker, still
 from diffusion_core.errors import UserError
 from eval.compare import Comparison, compare
+from eval.pairs import unpaired
 from eval.report import Report
 
 TITLE = "Compare"
@@ -72,9 +74,9 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
         "all digits of a metric together share one 5 % chance of a false alarm."
     )
     per_class = (a.metrics["per_class"], b.metrics["per_class"])
-    figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric)
+    figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric, pair_colours(store, key_a, key_b))
     below = paired.digits(comparison, metric)
-    more = numbers(comparison, keys) + paired.matrices(a, b, judge_of(metric, a)) + paired.made_differently(a, b)
+    more = numbers(comparison, keys) + paired.made_differently(a, b)
     return verdict, figure, below, turned(store, key_a, key_b, metric, digit, order, number), more
 
 
@@ -83,7 +85,38 @@ def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
     a, b = bring.pair(store, key_a, key_b)
     if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
         raise UserError("Choose the score, the digit and the order from what is offered.")
-    return side_by_side(a, b, digit, order, judge_of(metric, a), number if type(number) is int else 0)
+    judge = judge_of(metric, a)
+    if reason := unpaired(a, b):
+        return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
+    found = paired.pairs(a, b, digit, order, judge)
+    if not found:
+        return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
+    return side_by_side(a, b, found, number if type(number) is int else 0)
+
+
+def cells(store: Store, key_a, key_b, metric, cell, number) -> tuple[str, str, str]:
+    """The matrix of what changed, the words about the chosen cell (None: what changed most), and its pairs."""
+    if not key_a or not key_b:
+        return "", "", ""
+    a, b = bring.pair(store, key_a, key_b)
+    judge = judge_of(metric, a)
+    if not changes.comparable(a, b, judge):
+        return "", "", ""
+    cell = changes.default_cell(a, b, judge) if cell is None else checked_cell(cell, len(a.source.class_names))
+    return f"{CELLS}{changes.grid(a, b, judge, cell)}", *opened_cell(store, key_a, key_b, metric, cell, number)
+
+
+def opened_cell(store: Store, key_a, key_b, metric, cell, number) -> tuple[str, str]:
+    """The words about one cell of it, and one page of its pairs. `UserError` where there are no such cells."""
+    a, b = bring.pair(store, key_a, key_b)
+    judge = judge_of(metric, a)
+    if not changes.comparable(a, b, judge):
+        raise UserError("A and B have no cells to hold against each other. Choose two that share labels and seeds.")
+    cell = checked_cell(cell, len(a.source.class_names))
+    link = "" if is_own(key_b) else links.write(tab="compare", a=key_a, b=key_b, metric=metric, cell=cell)
+    found = changes.pairs_of(a, b, judge, cell)
+    shown = side_by_side(a, b, found, number if type(number) is int else 0) if found else ""
+    return changes.heading(a, b, judge, cell, link), shown
 
 
 def together(store: Store, keys) -> tuple:
@@ -114,14 +147,16 @@ def share(key_a, key_b, metric, keys) -> str:
     )
 
 
-def show(store: Store, key_a, key_b, metric, digit, order, number, keys) -> tuple:
+def show(store: Store, key_a, key_b, metric, digit, order, number, cell, turn, keys) -> tuple:
     """All that the tab shows."""
     shown = page(store, key_a, key_b, metric, digit, order, number)
-    return *shown, *together(store, keys), share(key_a, key_b, metric, keys)
+    changed = cells(store, key_a, key_b, metric, cell, turn)
+    return *shown, *changed, *together(store, keys), share(key_a, key_b, metric, keys)
 
 
 # ---------------------------------------------------------------- gradio
 
+CELLS = "<h2>What changed, cell by cell</h2>"
 MORE_THAN_TWO = (
     "<h2>More than two</h2>"
     + markup.note("The same scores of up to six reports, each in the colour that its checkpoint has in every figure.")
@@ -131,8 +166,9 @@ TRADEOFF = "<h2>Accuracy against diversity</h2>" + markup.note(
     "of handwriting, further up means more digits read right."
 )
 FAINT = (
-    "Faint: the settings that were tried on a checkpoint, joined in the order of their list, and real test digits as "
-    "many as there. Recall depends on how many digits there are, so hold them against these."
+    "Faint: the settings that were tried on a checkpoint, a line for each sampler and number of steps, read by the "
+    "judge that chooses settings, and as many real test digits. Recall depends on how many there are: hold the lines "
+    "against these."
 )
 
 
@@ -163,6 +199,12 @@ def build(store: Store) -> Tab:
         order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=1, min_width=240)
     found = clickable("", scripts.WIPE, elem_id="pairs")
     more = still(elem_classes="words")
+    with gr.Row(elem_classes="beside"):
+        with gr.Column(scale=1, min_width=320):
+            grid = clickable("", scripts.MATRIX, elem_id="changes", elem_classes="grid words")
+        with gr.Column(scale=1, min_width=320):
+            about = clickable("", elem_id="change-words", elem_classes="cell-words")
+            inside = clickable("", scripts.WIPE, elem_id="change-pairs")
     still(MORE_THAN_TWO, elem_classes="words")
     keys = gr.Dropdown(choices(offered(store)), value=several.default(offered(store)), multiselect=True,
                        max_choices=several.MOST, label="Reports", filterable=False)  # fmt: skip
@@ -171,7 +213,7 @@ def build(store: Store) -> Tab:
     scatter = gr.Plot(show_label=False, container=False, elem_id="tradeoff")
     said = still(elem_classes="words")
     link = clickable("", elem_classes="words")
-    number = gr.State(0)
+    number, cell, page_of_cell = gr.State(0), gr.State(None), gr.State(0)
     chosen = [a, b, metric, digit, order]
 
     def turn(event: gr.EventData, *settings):
@@ -180,12 +222,19 @@ def build(store: Store) -> Tab:
     def sift(*settings):
         return 0, turned(store, *settings, 0)
 
+    def select(event: gr.EventData, *settings):
+        cell = picked(event) or ()
+        return cell, 0, *opened_cell(store, *settings, cell, 0)
+
+    def turn_cell(event: gr.EventData, *settings):
+        return picked(event), *opened_cell(store, *settings, picked(event))
+
     def gather(key_a, key_b, metric, keys):
         return *together(store, keys), share(key_a, key_b, metric, keys)
 
     tab = Tab(
-        [*chosen, number, keys],
-        [verdict, figure, below, found, more, table, scatter, said, link],
+        [*chosen, number, cell, page_of_cell, keys],
+        [verdict, figure, below, found, more, grid, about, inside, table, scatter, said, link],
         guarded(store, partial(show, store)),
         partial(opened, store),
     )
@@ -196,6 +245,8 @@ def build(store: Store) -> Tab:
     for control in (digit, order):
         control.input(guarded(store, sift), chosen, [number, found], **QUIET)
     found.select(guarded(store, turn), chosen, [number, found], **QUIET)
+    grid.select(guarded(store, select), [a, b, metric], [cell, page_of_cell, about, inside], **QUIET)
+    inside.select(guarded(store, turn_cell), [a, b, metric, cell], [page_of_cell, about, inside], **QUIET)
     return tab
 
 
@@ -210,4 +261,5 @@ def opened(store: Store, view: View) -> list:
     keys = list(wanted)[: several.MOST] or several.default(offered(store))
     table = gr.update(choices=choices(offered(store)), value=keys)
     pair = choose(offered(store), a), choose(offered(store), b)
-    return [*pair, view.metric or "accuracy", ALL, "differ", 0, table]
+    known = a and b and view.tab == "compare" and view.cell and max(view.cell) < len(store.report(a).source.class_names)
+    return [*pair, view.metric or "accuracy", ALL, "differ", 0, list(view.cell) if known else None, 0, table]

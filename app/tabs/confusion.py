@@ -93,7 +93,7 @@ def chosen(store: Store, key, kind, judge, cell) -> tuple[Report, list[list[int]
     return report, table, matrix.default_cell(table) if cell is None else checked_cell(cell, len(table))
 
 
-def page(store: Store, key, kind, judge, hide, cell, number) -> tuple[str, str, str]:
+def page(store: Store, key, kind, judge, shares, hide, cell, number) -> tuple[str, str, str]:
     """The matrix, the words about the chosen cell, and its samples."""
     if not usable(store.reports()):
         return (
@@ -106,7 +106,7 @@ def page(store: Store, key, kind, judge, hide, cell, number) -> tuple[str, str, 
         real = counts(chosen_report(store, key, "real"), judge)
         grid = matrix.difference(table, real, cell, bool(hide), the(judge))
     else:
-        grid = matrix.matrix(table, cell, bool(hide), the(judge))
+        grid = matrix.matrix(table, cell, bool(hide), the(judge), bool(shares))
     return grid, *opened_cell(store, key, kind, judge, cell, number)
 
 
@@ -133,8 +133,12 @@ def build(store: Store) -> Tab:
         report = picker(store.reports(), "Report", scale=3, min_width=280)
         kinds = [(name, key) for key, name in matrix.KINDS.items()]
         kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=340)
-        hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=200, elem_classes="lone")
-    judge = gr.Radio([(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge")
+    with gr.Row(elem_classes="controls"):
+        judge = gr.Radio(
+            [(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge", scale=1, min_width=340
+        )
+        shares = gr.Checkbox(label="Per cent of a row", scale=0, min_width=190, elem_classes="lone")
+        hide = gr.Checkbox(label="Hide diagonal", scale=0, min_width=190, elem_classes="lone")
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
@@ -151,12 +155,12 @@ def build(store: Store) -> Tab:
         return picked(event), *opened_cell(store, *settings, picked(event))
 
     tab = Tab(
-        [report, kind, judge, hide, cell, number],
+        [report, kind, judge, shares, hide, cell, number],
         [grid, words, found],
         guarded(store, partial(page, store)),
         partial(opened, store),
     )
-    for control in (report, kind, judge, hide):
+    for control in (report, kind, judge, shares, hide):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
     grid.select(guarded(store, select), [report, kind, judge], [cell, number, words, found], **QUIET)
     found.select(guarded(store, turn), [report, kind, judge, cell], [number, words, found], **QUIET)
@@ -168,4 +172,4 @@ def opened(store: Store, view: View) -> list:
     key = store.report_key(view.a) or first(store.reports())
     known = key and view.cell and max(view.cell) < len(store.report(key).source.class_names)
     cell = list(view.cell) if known else None
-    return [choose(store.reports(), key), view.kind or "generated", view.judge or "classifier", False, cell, 0]
+    return [choose(store.reports(), key), view.kind or "generated", view.judge or "classifier", False, False, cell, 0]

@@ -49,7 +49,7 @@ def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
 def walked(store: Store, key: str, sha256: str, pair: tuple[int, int], seed: int):
     """The walk, computed once for each visitor's choice; `sha256` tells a retrained checkpoint from the old one."""
     checkpoint = store.checkpoint(key)
-    return walk(checkpoint, pair, seed, data.load(checkpoint.meta.dataset, "test"), store.read)
+    return walk(checkpoint, pair, seed, data.load(checkpoint.meta.dataset, "test"), store.judges.read)
 
 
 def films(sigmas: list[float], ways: list[Way], seed: int) -> str:

@@ -59,7 +59,7 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number
     images, made = frames[-1][1], made_with(key, config)
     take = takeaway(key, labels, seeds, config, images, int(seed), written, [frame[0] for frame in frames])
     yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made, written), take
-    for columns, problems in store.judge(images, labels):
+    for columns, problems in store.judges.verdicts(images, labels):
         told = "".join(markup.note(line, "problem") for line in problems)
         more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
         yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made, written), told + take

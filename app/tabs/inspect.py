@@ -6,6 +6,7 @@ from html import escape
 import gradio as gr
 
 from app import figures, inspection, links, markup, scripts, sprites
+from app.colours import colour_of
 from app.inspection import FILTERS, ORDERS
 from app.links import View
 from app.request import whole
@@ -78,7 +79,8 @@ def page(store: Store, key, kept, order, end, digit, number) -> tuple:
     real = store.real_beside(report)
     values = inspection.of_digit(report, digit, order)
     beside = inspection.of_digit(real, digit, order) if real and order in inspection.available(real) else None
-    figure = figures.distribution(values, beside, ORDERS[order].title, ORDERS[order].unit, digit)
+    entry, own = ORDERS[order], colour_of(store, key)
+    figure = figures.distribution(values, beside, entry.title, entry.unit, digit, own)
     link = markup.link_button(links.write(tab="inspect", a=key, digits=(digit,), order=order))
     number = number if type(number) is int else 0
     return ranking(report, digit), figure, gallery(report, digit, kept, order, end, number), link

@@ -5,6 +5,7 @@ from functools import partial
 import gradio as gr
 
 from app import figures, links, markup, overview, words
+from app.colours import colour_of
 from app.links import View
 from app.store import Store, usable
 from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
@@ -112,7 +113,7 @@ def page(store: Store, key: str | None, metric: str | None):
         text = f"This checkpoint was tuned against {words.the(entry.judge)}: this score is no evidence of its quality."
         above += markup.note(text, "problem")
     reference = None if report.source.kind == "real" else report.reference.metrics["per_class"]
-    figure = figures.score_bars(report.metrics["per_class"], reference, metric)
+    figure = figures.score_bars(report.metrics["per_class"], reference, metric, colour_of(store, key))
     below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot} {TEN_GAPS}")
     below += (
         overview.tables(report)

@@ -1,0 +1,26 @@
+"""What the first visitor would wait for otherwise, done in the background as soon as the server runs. No gradio."""
+
+import threading
+from contextlib import suppress
+
+from app.store import Store, usable
+from diffusion_core.errors import UserError
+from diffusion_core.generate import generate
+from diffusion_core.noise import plan
+
+
+def warm(store: Store) -> threading.Thread:
+    """Load the first checkpoint that is whole and the judges: draw and judge ten digits that nobody sees."""
+    thread = threading.Thread(target=_draw, args=(store,), daemon=True)
+    thread.start()
+    return thread
+
+
+def _draw(store: Store) -> None:
+    for entry in usable(store.checkpoints())[:1]:
+        with suppress(UserError):  # whoever asks for it is told
+            checkpoint = store.checkpoint(entry.key)
+            labels, seeds = plan(1, 0, checkpoint.meta.network.classes)
+            images = generate(checkpoint, labels, seeds, checkpoint.meta.sample)
+            for _ in store.judges.verdicts(images, labels):
+                pass
