@@ -29,8 +29,8 @@ def measure(machine: dict) -> dict:
     """Images a second, and a row a judgement until the goal is reached."""
     chosen = preset(PRESET)
     trainer = Trainer(chosen.network, chosen.train, load(chosen.train.dataset), best_device())
-    ruler, test = Ruler("classifier"), RealSource("test")
-    floor = ruler.measure(test.images(*test.plan(PER_CLASS)), test.plan(PER_CLASS)[0])["fd"]
+    ruler, test = Ruler("classifier"), RealSource("test").data
+    floor = ruler.measure(test.images, test.labels)["fd"]
     rows, trained, judge_at = [], 0.0, FIRST * 60
     while True:
         start = time.monotonic()
