@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app import api, files, links, markup, scripts, sprites
+from app.ahead import ahead
 from app.store import REAL, Store, usable
 from app.tabs import compare, confusion, denoise, generate, inspect, judges, lookalikes, reports, scores, training
 from app.theme import style, theme
@@ -98,7 +99,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) 
         server_name=host,
         server_port=port,
         theme=theme(),
-        head=style(),
+        head=style() + ahead(),
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,

@@ -1,16 +1,17 @@
-"""What the first visitor would wait for otherwise, done in the background as soon as the server runs. No gradio."""
+"""What the first visitor would wait for otherwise, done in the background as soon as the server runs."""
 
 import threading
 from contextlib import suppress
 
 from app.store import Store, usable
+from app.tabs import denoise
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate
 from diffusion_core.noise import plan
 
 
 def warm(store: Store) -> threading.Thread:
-    """Load the first checkpoint that is whole and the judges: draw and judge ten digits that nobody sees."""
+    """Load the first checkpoint that is whole and the judges: draw and judge what the page shows first."""
     thread = threading.Thread(target=_draw, args=(store,), daemon=True)
     thread.start()
     return thread
@@ -24,3 +25,4 @@ def _draw(store: Store) -> None:
             images = generate(checkpoint, labels, seeds, checkpoint.meta.sample)
             for _ in store.judges.verdicts(images, labels):
                 pass
+            denoise.page(store, entry.key, *map(str, denoise.PAIR), 0)

@@ -17,8 +17,10 @@ from diffusion_core.data import ROOT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LIMIT = 60_000  # milliseconds
+LOOKING = 4000  # milliseconds that a visitor looks at the digits before going to other tabs
+WARM = 6.0  # seconds after which the server has warmed up
 MARK_OLD = "stage => stage.querySelectorAll('.scrub').forEach(e => e.setAttribute('data-old', ''))"
-MATRIX_NOW = "document.querySelector('.matrix')?.innerText"
+MATRIX_NOW = "document.querySelector('#confusion .matrix')?.innerText"
 # What a tab shows when it is ready, the first of them when the page is.
 READY = {
     "generate": ".tabitem:visible .card",
@@ -44,41 +46,55 @@ def measure(machine: dict) -> list[dict]:
 
 
 def visited(address: str, clock: "Clock") -> list[dict]:
-    """What a visitor waits for."""
-    rows = []
+    """What a visitor waits for who comes while the server still warms up, and one who comes later."""
     with browser() as chromium:
-        page = chromium.new_page()
-        page.set_default_timeout(LIMIT)
-        clock.start()
-        page.goto(address)
-        page.wait_for_selector(READY["generate"])
-        rows.append(clock.row("first page, with its digits"))
-        page.wait_for_selector("html[data-arrived]")
-        rows.append(clock.row("first page, answers to everything"))
+        page, rows = arrived(chromium, address, clock, "first page right after the start")
+        page.close()
+        time.sleep(WARM)
+        page, more = arrived(chromium, address, clock, "first page")
+        rows += more
         for what in ("ten digits, first request", "ten digits"):
             page.get_by_role("button", name="Randomise").click()
             rows += drawn(page, clock, what)
             page.wait_for_function("document.querySelector('#stage .summary')?.innerText.includes('reads')")
             page.locator("#stage .verdict.waiting").first.wait_for(state="detached")
             rows.append(clock.row(f"{what}, judged too"))
-        pick(page, "Checkpoint", "mnist-turbo")
-        rows += drawn(page, clock, "ten digits of another checkpoint, never drawn before")
-        for key, ready in READY.items():
-            clock.start()
-            page.get_by_role("tab", name=TABS[key].TITLE, exact=True).click()
-            page.wait_for_selector(ready)
-            rows.append(clock.row(f"tab {TABS[key].TITLE}"))
+        pick(page, "Checkpoint", "mnist-turbo", clock)
+        rows += drawn(page, clock, "ten digits of another checkpoint")
+        page.wait_for_timeout(LOOKING)
+        rows += [opened(page, clock, key, f"tab {TABS[key].TITLE}") for key in READY]
         page.get_by_role("tab", name=confusion.TITLE, exact=True).click()
         clock.start()
-        page.locator('.matrix .cell[data-r="8"][data-c="8"]').click()
+        page.locator('#confusion .cell[data-r="8"][data-c="8"]').click()
         page.locator("#cell-samples .sample").first.wait_for()
         rows.append(clock.row("samples of a clicked cell"))
-        before = page.locator(".tabitem:visible .matrix").first.inner_text()
-        clock.start()
-        pick(page, "Report", "mnist-early")
+        before = page.locator("#confusion .matrix").inner_text()
+        pick(page, "Report", "mnist-early", clock)
         page.wait_for_function(f"before => {MATRIX_NOW} && {MATRIX_NOW} !== before", arg=before)
-        rows.append(clock.row("another report's confusions"))
+        rows.append(clock.row("another checkpoint's confusions"))
+        page, _ = arrived(chromium, address, clock, "another visitor")
+        rows.append(opened(page, clock, "scores", "tab Scores, at once after arriving"))
     return rows
+
+
+def opened(page, clock: "Clock", key: str, what: str) -> dict:
+    """Until a tab shows what it has."""
+    clock.start()
+    page.get_by_role("tab", name=TABS[key].TITLE, exact=True).click()
+    page.wait_for_selector(READY[key])
+    return clock.row(what)
+
+
+def arrived(chromium, address: str, clock: "Clock", what: str) -> tuple:
+    """A new visitor's page, and how long it took to be seen and to answer to everything."""
+    page = chromium.new_context().new_page()  # with nothing in its cache
+    page.set_default_timeout(LIMIT)
+    clock.start()
+    page.goto(address)
+    page.wait_for_selector(READY["generate"])
+    seen = clock.row(f"{what}, with its digits")
+    page.wait_for_selector("html[data-arrived]")
+    return page, [seen, clock.row(f"{what}, answers to everything")]
 
 
 def drawn(page, clock: "Clock", what: str) -> list[dict]:
@@ -92,10 +108,13 @@ def drawn(page, clock: "Clock", what: str) -> list[dict]:
     return [first, clock.row(f"{what}, drawn")]
 
 
-def pick(page, label: str, start: str) -> None:
-    """Choose the first choice that begins so."""
+def pick(page, label: str, start: str, clock: "Clock") -> None:
+    """Choose the first choice that begins so; the clock starts with the click on it."""
     page.locator(".tabitem:visible").get_by_label(label, exact=True).click()
-    page.get_by_role("option").filter(has_text=re.compile(rf"^\W*{start} ")).first.click()
+    option = page.get_by_role("option").filter(has_text=re.compile(rf"^\W*{start} ")).first
+    option.wait_for()
+    clock.start()
+    option.click()
 
 
 @contextmanager

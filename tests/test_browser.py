@@ -43,7 +43,7 @@ def open_tab(page, name: str) -> None:
 
 
 def cell(page, r: int, c: int):
-    return page.locator(f'.matrix .cell[data-r="{r}"][data-c="{c}"]')
+    return page.locator(f'.tabitem:visible .matrix .cell[data-r="{r}"][data-c="{c}"]')
 
 
 def test_digits_are_there_at_once_and_more_are_drawn_on_request(visit):
