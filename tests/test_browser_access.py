@@ -66,14 +66,14 @@ REACH = """(within) => {
   return usable.flatMap((e, i) => e.closest(within) && !left(e) ? [i] : []);
 }"""
 # Notes each element that gets the focus, and whether it or a box close around it has an outline then.
-NOTE = """() => document.addEventListener('focusin', ({target}) => {
+NOTE = """() => { window.went = window.usable = []; document.addEventListener('focusin', ({target}) => {
   const around = [target, target.parentElement, target.parentElement.parentElement, target.closest('.wrap')];
   const seen = around.some((e) => {
     const style = e && getComputedStyle(e);
     return style && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
   });
   went.push([usable.indexOf(target), seen]);
-})"""
+}); }"""
 
 
 # The top of the page, and the last of the tab headers: where the next Tab starts from.

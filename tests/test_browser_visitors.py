@@ -53,7 +53,7 @@ def test_two_visitors_at_once_see_only_their_own_digits(visit, server):
         page.locator("#stage .scrub").wait_for()
         file = page.locator('#take a[download="digits.npz"]').get_attribute("href")
         taken = np.load(io.BytesIO(base64.b64decode(file.split(",")[1])))
-        alone = call(server, "slow", list(digits), 2, seed)
+        alone = call(server, "slow", list(digits), 2, seed, None, None)
         names = {f"{label}seed {s}" for label, s in zip(alone["labels"], alone["seeds"], strict=True)}
         assert {name[: len("0seed 0000")].strip() for name in page.evaluate("[...shown]")} == names
         assert (taken["labels"].tolist(), taken["seeds"].tolist()) == (alone["labels"], alone["seeds"])
@@ -62,12 +62,12 @@ def test_two_visitors_at_once_see_only_their_own_digits(visit, server):
 
 def test_thirty_visitors_at_once_are_served_or_told_to_wait(server):
     """Together they ask for the digits of one plan, each for one: its own digit and seed, drawn by itself."""
-    plan = call(server, "mnist", list(range(10)), VISITORS // 10, 0)
+    plan = call(server, "mnist", list(range(10)), VISITORS // 10, 0, None, None)
     wanted = list(zip(plan["labels"], plan["seeds"], plan["images"], strict=True))
 
     def visitor(k: int) -> dict | str:
         label, seed, _ = wanted[k]
-        return call(server, "mnist", [label], 1, seed - label)
+        return call(server, "mnist", [label], 1, seed - label, None, None)
 
     with ThreadPoolExecutor(VISITORS) as crowd:
         answers = list(crowd.map(visitor, range(VISITORS)))
