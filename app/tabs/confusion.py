@@ -132,13 +132,13 @@ def build(store: Store) -> Tab:
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3, min_width=280)
         kinds = [(name, key) for key, name in matrix.KINDS.items()]
-        kind = gr.Radio(kinds, value="generated", label="Digits", scale=1, min_width=340)
+        kind = gr.Radio(kinds, value="generated", label="Digits", scale=2, min_width=340)
     with gr.Row(elem_classes="controls"):
         judge = gr.Radio(
-            [(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge", scale=1, min_width=340
+            [(name, key) for key, name in JUDGES.items()], value="classifier", label="Judge", scale=3, min_width=340
         )
-        shares = gr.Checkbox(label="Per cent of a row", scale=0, min_width=190, elem_classes="lone")
-        hide = gr.Checkbox(label="Hide diagonal", scale=0, min_width=190, elem_classes="lone")
+        shares = gr.Checkbox(label="Per cent of a row", scale=1, min_width=170, elem_classes="lone")
+        hide = gr.Checkbox(label="Hide diagonal", scale=1, min_width=170, elem_classes="lone")
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
