@@ -15,7 +15,7 @@ from diffusion_core.device import best_device, best_dtype
 from diffusion_core.generate import ROWS, block_size, generate
 from diffusion_core.noise import plan
 
-BULK = 960  # images a timing of the rate
+BULK = 320  # images a timing of the rate
 NAMES = ("mnist-turbo", "mnist", "mnist-fast")
 FEW_CALLS = (1, 2, 4)  # a student is measured at each of these
 
