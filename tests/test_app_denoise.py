@@ -31,7 +31,7 @@ def shipped():
 @pytest.fixture(scope="module")
 def walked(shipped):
     checkpoint = shipped.checkpoint("mnist")
-    return walk.walk(checkpoint, (5, 6), 3, data.load("mnist", "test"), shipped.read)
+    return walk.walk(checkpoint, (5, 6), 3, data.load("mnist", "test"), shipped.judges.read)
 
 
 @pytest.mark.parametrize(
