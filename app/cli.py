@@ -1,4 +1,4 @@
-"""The command line: `python -m app train | distill | sample | score | compare | info | serve | space`.
+"""The command line: `python -m app train | distill | finetune | sample | score | compare | info | serve | space`.
 
 A user's mistake ends with exit code 2 and one line, a check that found problems with 1; SIGTERM with 143,
 Ctrl-C with 130. With `--json` the last line of the output is one JSON object. What a command imports, it
@@ -71,6 +71,17 @@ def build_parser() -> Parser:
     distill.add_argument("teacher", help="name under checkpoints/, or a folder")
     distill.add_argument("--out", type=Path, help="folder of the student (default: checkpoints/TEACHER-turbo)")
     _add_sitting(distill)
+
+    tune = command("finetune", "Tune a checkpoint by a reward until its guard says stop; resumes like train.")
+    tune.add_argument("parent", help="name under checkpoints/, or a folder")
+    tune.add_argument("--reward", default="clip", help="clip, clip-raw or clip+selector (default: clip)")
+    tune.add_argument("--method", default="draft", help="draft, refl, ddpo or weighted (default: draft)")
+    tune.add_argument("--last", type=int, default=2, help="network calls that the gradient goes through (default: 2)")
+    tune.add_argument("--distance", type=float, default=1.0, help="price of leaving the parent (default: 1)")
+    tune.add_argument("--focus", type=float, default=0.5, help="share of digits drawn by need (default: 0.5)")
+    tune.add_argument("--unguarded", dest="guarded", action="store_false", help="go on whatever is lost, to see it")
+    tune.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PARENT-REWARD)")
+    _add_sitting(tune)
 
     sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")

@@ -48,6 +48,19 @@ def distill(arguments: Namespace) -> dict:
     return result
 
 
+def finetune(arguments: Namespace) -> dict:
+    from app.tuning import Request, tune
+    from diffusion_core.config import TuneConfig
+
+    parent = checkpoints.load(checkpoint_folder(arguments.parent))
+    out = arguments.out or CHECKPOINTS / f"{parent.name}-{arguments.reward}"
+    how = TuneConfig(arguments.reward, arguments.method, arguments.last, arguments.distance, arguments.focus)
+    request = Request(parent, how, out, arguments.minutes, arguments.images, arguments.resume, arguments.guarded)
+    result = tune(request)
+    say(arguments, *result.pop("said"), f"'{parent.name}', tuned: {out}")
+    return result
+
+
 def sample(arguments: Namespace) -> dict:
     from diffusion_core.generate import generate
     from diffusion_core.noise import plan, written
