@@ -56,9 +56,7 @@ def tune(request: Request) -> dict:
     decided = guard.decisions(rows)
     stop = decided[-1].stop or ("the time was up" if minutes is not None else "the images were seen")
     if not request.guarded:
-        stop = "it was not guarded" + (
-            f"; the guard would have ended it: {decided[-1].stop}" if decided[-1].stop else ""
-        )
+        stop = "it was not guarded"
     summary = {
         "parent": parent.name, "parent_sha256": parent.meta.sha256, "tune": to_dict(how), "guarded": request.guarded,
         "stopped": stop, "kept": rows[kept]["images"], "looks": len(rows),

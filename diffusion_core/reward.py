@@ -100,7 +100,7 @@ class Tuner(Trainer):
         return self._loss(estimate, labels, away[0]), self.sigmas[at]
 
     def ddpo(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """- advantage x log p(x_next | x) of `last` steps of ancestral sampling, p as in DDPM (Ho et al. 2020, eq. 7)."""
+        """- advantage x log p(x_next | x), for `last` of the steps of ancestral sampling (`samplers.ancestral`)."""
         with torch.no_grad():
             steps = ancestral(
                 lambda x, s: self.denoiser(x, s, labels), self.sigmas[0].float() * self._noise(x0, generator),

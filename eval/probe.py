@@ -49,7 +49,7 @@ class Probe:
         row[HELDOUT] = float(heldout_margins(images, labels).mean())
         each = summary.metrics["per_class"].items()
         row["per_class"] = {d: {m: e[m].value for m in PER_CLASS if m in e} for d, e in each}
-        row["confusions"] = {judge: counts for judge, counts in summary.confusions.items()}
+        row["confusions"] = dict(summary.confusions)
         return row
 
 

@@ -1,4 +1,4 @@
-"""What a checkpoint can be tuned by: functions of pixels in [0, 1] and labels, differentiable. `REWARDS` is the registry.
+"""What a checkpoint can be tuned by: differentiable functions of pixels in [0, 1] and labels, listed in `REWARDS`.
 
 A judge that is optimised is no judge any more, so none of these is `classifier`, which reports, or `second`, which
 guards; the captions are those of the set "default", and "heldout" stays apart. The unit of `clip` and `clip-raw` is the

@@ -1,4 +1,4 @@
-"""Tuning by a reward: its gradient on a network in double precision, its guards against nonsense, and that it resumes."""
+"""Tuning by a reward: its gradient in double precision, what nonsense does not do to it, and that it resumes."""
 
 from dataclasses import replace
 
