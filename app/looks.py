@@ -1,21 +1,11 @@
-"""The looks at a run, `evaluations.jsonl`: the same digits drawn and judged while it goes on. No gradio."""
+"""The looks at a run, `evaluations.jsonl`: a line a look, what the judges made of the same digits then. No gradio."""
 
 import json
 from pathlib import Path
 
-from diffusion_core import checkpoint as checkpoints
-from diffusion_core.checkpoint import write_synced
 from diffusion_core.errors import UserError
-from diffusion_core.fit import Run
-from diffusion_core.generate import generate
-from diffusion_core.noise import plan
-from eval import guard
-from eval.probe import Probe
 
-LOOKS, BEST = "evaluations.jsonl", "best"
-SEED = 8_000_000  # apart from the seeds that scores are made of
-PER_CLASS, EVERY = 50, 50_000  # while a network is trained
-TUNING_PER_CLASS, TUNING_EVERY = 200, 3_200
+LOOKS = "evaluations.jsonl"
 
 
 def read(folder: Path) -> list[dict]:
@@ -29,35 +19,3 @@ def read(folder: Path) -> list[dict]:
     except (ValueError, TypeError, KeyError):
         raise UserError(f"The looks at {folder.name} are damaged: {LOOKS} is not one JSON object a line.") from None
     return rows
-
-
-class Looks:
-    """A `fit.Look` that writes what it sees; `guarded`, it keeps the best weights apart and ends the run in time."""
-
-    def __init__(self, folder: Path, per_class: int, every: int, guarded: bool = False):
-        self.folder, self.per_class, self.every, self.guarded = folder, per_class, every, guarded
-        self.probe: Probe | None = None
-
-    def at(self, run: Run) -> bool:
-        """Draw, judge, write a line; whether the run may go on."""
-        self.probe = self.probe or Probe(run.preset.train.dataset)
-        now = run.checkpoint()
-        labels, seeds = plan(self.per_class, SEED, now.meta.network.classes)
-        images = generate(now, labels, seeds, now.meta.sample)
-        seen = {"images": run.trainer.images, "seconds": round(run.seconds, 2)}
-        row = seen | self.probe.look(images, labels, seeds)
-        # Lines beyond a resumed run's place are about to be made again.
-        rows = [one for one in read(self.folder) if one["images"] < row["images"]] + [row]
-        write_synced(self.folder / LOOKS, "".join(json.dumps(one, allow_nan=False) + "\n" for one in rows).encode())
-        if not self.guarded:
-            return True
-        decided = guard.decisions(rows)[-1]
-        if decided.best:
-            checkpoints.save(self.folder / BEST, now.denoiser, now.meta)
-        return decided.stop is None
-
-
-def ended(folder: Path) -> str | None:
-    """Why the guard has ended the run in `folder`; None where it has not."""
-    rows = read(folder)
-    return guard.decisions(rows)[-1].stop if rows else None

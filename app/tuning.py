@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from app.looks import BEST, TUNING_EVERY, TUNING_PER_CLASS, Looks, ended, read
+from app.looks import read
+from app.watch import BEST, TUNING_EVERY, TUNING_PER_CLASS, Looks, ended
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, write_synced
 from diffusion_core.config import TuneConfig, to_dict
