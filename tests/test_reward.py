@@ -26,8 +26,8 @@ def darkness(pixels, labels):
     return -pixels.mean(dim=(1, 2, 3))
 
 
-def tuner(parent, reward=darkness, sample=SAMPLE, **changes) -> Tuner:
-    return Tuner(parent, TRAIN, replace(TuneConfig(), **changes), sample, reward, load("mnist"), CPU)
+def tuner(parent, reward=darkness, sample=SAMPLE, train=TRAIN, **changes) -> Tuner:
+    return Tuner(parent, train, replace(TuneConfig(), **changes), sample, reward, load("mnist"), CPU)
 
 
 def draws(seed: int = 1) -> torch.Generator:
@@ -55,8 +55,12 @@ def exact(tiny, monkeypatch):
 @pytest.mark.parametrize("last", [1, 2, 4])
 @pytest.mark.parametrize("sampler", ["euler", "unipc", "consistency"])
 def test_the_gradient_through_the_last_calls_is_that_of_finite_differences(exact, last, sampler):
-    """What comes before the last calls is held fixed, so the difference is taken with the images that it led to."""
-    exact.tune, exact.sample = replace(exact.tune, last=last), replace(SAMPLE, sampler=sampler)
+    """What comes before the last calls is held fixed, so the difference is taken with the images that it led to.
+
+    The parent's estimate is a target, so its price has that gradient where nothing led to it: at one call.
+    """
+    exact.tune = replace(exact.tune, last=last, distance=0.5 if last == 1 else 0.0)
+    exact.sample = replace(SAMPLE, sampler=sampler)
     x0, labels = (value[:2] for value in batch())
 
     def loss() -> torch.Tensor:
@@ -127,15 +131,12 @@ def test_memory_stays_flat_in_the_number_of_calls(tiny):
     assert eight - one < activations
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_way_raises_the_reward(tiny, method):
-    """Weighing the examples of the training data cannot make anything darker than they are: it only must not fail."""
-    sample = replace(SAMPLE, guidance=1.0)
-    made = tuner(tiny, method=method, distance=0.0, sample=sample)
-    made.config = replace(TRAIN, lr=1e-3)
-    earned = [made.train_step().reward for _ in range(40)]
-    first, last = (sum(part) / 10 for part in (earned[:10], earned[-10:]))
-    assert last > first if method != "weighted" else all(torch.tensor(earned).isfinite())
+@pytest.mark.parametrize(("method", "size", "lr"), [("draft", 8, 1e-3), ("refl", 8, 1e-3), ("ddpo", 32, 3e-3)])
+def test_every_way_raises_the_reward(tiny, method, size, lr):
+    made = tuner(tiny, train=replace(TRAIN, batch=size, warmup_images=size, lr=lr), method=method, distance=0.0)
+    earned = [made.train_step().reward for _ in range(80)]
+    first, last = (sum(part) / 20 for part in (earned[:20], earned[-20:]))
+    assert last > first + 0.02
 
 
 def test_the_distance_keeps_it_near_the_parent(tiny):
