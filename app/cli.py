@@ -65,6 +65,8 @@ def build_parser() -> Parser:
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
+    train.add_argument("--look-every", type=int, default=50_000, metavar="IMAGES", help="judge it so often (0: never)")
+    train.add_argument("--patience", type=int, metavar="LOOKS", help="end after so many looks that were no better")
     _add_sitting(train)
 
     distill = command("distill", "Make a student that needs one to four network calls; resumes like train.")
@@ -76,7 +78,7 @@ def build_parser() -> Parser:
     tune.add_argument("parent", help="name under checkpoints/, or a folder")
     tune.add_argument("--reward", default="clip", help="clip, clip-raw or clip+selector (default: clip)")
     tune.add_argument("--method", default="draft", help="draft, refl, ddpo or weighted (default: draft)")
-    tune.add_argument("--last", type=int, default=2, help="network calls that the gradient goes through (default: 2)")
+    tune.add_argument("--last", type=int, default=6, help="network calls that the gradient goes through (default: 6)")
     tune.add_argument("--distance", type=float, default=1.0, help="price of leaving the parent (default: 1)")
     tune.add_argument("--focus", type=float, default=0.5, help="share of digits drawn by need (default: 0.5)")
     tune.add_argument("--unguarded", dest="guarded", action="store_false", help="go on whatever is lost, to see it")

@@ -4,6 +4,7 @@
 import json
 from argparse import Namespace
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from app.sampling import is_given, sample_config
@@ -22,10 +23,23 @@ def train(arguments: Namespace) -> dict:
     from diffusion_core.presets import preset
 
     out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
-    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=looks(arguments, out))
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
     return result
+
+
+def looks(arguments: Namespace, out: Path):
+    """How a training is judged while it goes on; None where it is not."""
+    if arguments.look_every < 0 or (arguments.patience is not None and arguments.patience < 1):
+        raise UserError("--look-every must be 0 or more, --patience at least 1.")
+    if not arguments.look_every:
+        return None
+    from app.watch import PER_CLASS as DIGITS
+    from app.watch import Looks
+    from eval.guard import progress
+
+    return Looks(out, DIGITS, arguments.look_every, partial(progress, patience=arguments.patience), untrained=False)
 
 
 def ending(arguments: Namespace, preset) -> tuple[float | None, int | None]:

@@ -45,7 +45,7 @@ def tune(request: Request) -> dict:
     minutes, images = request.minutes, request.images
     if minutes is None and images is None:
         minutes = chosen.minutes
-    looks = Looks(out, TUNING_PER_CLASS, TUNING_EVERY, request.guarded)
+    looks = Looks(out, TUNING_PER_CLASS, TUNING_EVERY, guard.decisions if request.guarded else None)
     if not (request.guarded and out.is_dir() and ended(out)):
         aim = Aim(reward(how.reward), TUNED[how.reward])
         fit(out, chosen, minutes, images, request.must_resume, parent, aim, looks)

@@ -1,6 +1,7 @@
 """Draws and judges the same digits again and again while a run goes on (`fit.Look`). No gradio."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from app.looks import LOOKS, read
@@ -14,19 +15,28 @@ from eval.probe import Probe
 
 BEST = "best"  # sub-folder with the best weights so far
 SEED = 8_000_000  # apart from the seeds that scores are made of
-PER_CLASS, EVERY = 50, 50_000  # while a network is trained
-TUNING_PER_CLASS, TUNING_EVERY = 200, 3_200
+PER_CLASS = 50  # while a network is trained
+TUNING_PER_CLASS, TUNING_EVERY = 200, 6_400
+
+
+Decide = Callable[[list[dict]], list[guard.Decision]]
 
 
 class Looks:
-    """A `fit.Look` that writes what it sees; `guarded`, it keeps the best weights apart and ends the run in time."""
+    """A `fit.Look` that writes what it sees. Told how to `decide`, it keeps the best weights apart, and may end the run.
 
-    def __init__(self, folder: Path, per_class: int, every: int, guarded: bool = False):
-        self.folder, self.per_class, self.every, self.guarded = folder, per_class, every, guarded
+    `untrained`: whether the very beginning is looked at, too.
+    """
+
+    def __init__(self, folder: Path, per_class: int, every: int, decide: Decide | None = None, untrained: bool = True):
+        self.folder, self.per_class, self.every = folder, per_class, every
+        self.decide, self.untrained = decide, untrained
         self.probe: Probe | None = None
 
     def at(self, run: Run) -> bool:
         """Draw, judge, write a line; whether the run may go on."""
+        if not (run.trainer.images or self.untrained):
+            return True
         self.probe = self.probe or Probe(run.preset.train.dataset)
         now = run.checkpoint()
         labels, seeds = plan(self.per_class, SEED, now.meta.network.classes)
@@ -36,9 +46,9 @@ class Looks:
         # Lines beyond a resumed run's place are about to be made again.
         rows = [one for one in read(self.folder) if one["images"] < row["images"]] + [row]
         write_synced(self.folder / LOOKS, "".join(json.dumps(one, allow_nan=False) + "\n" for one in rows).encode())
-        if not self.guarded:
+        if self.decide is None:
             return True
-        decided = guard.decisions(rows)[-1]
+        decided = self.decide(rows)[-1]
         if decided.best:
             checkpoints.save(self.folder / BEST, now.denoiser, now.meta)
         return decided.stop is None

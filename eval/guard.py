@@ -68,6 +68,21 @@ def decisions(rows: list[dict]) -> list[Decision]:
     return found
 
 
+def progress(rows: list[dict], patience: int | None = None) -> list[Decision]:
+    """The same for a network in training: the best look has the least distance by the second classifier; after `patience`
+    looks in a row that were no better the run ends (None: never)."""
+    found: list[Decision] = []
+    least, stale = float("inf"), 0
+    for row in rows:
+        better = row["second_fd"] < least
+        least, stale = min(least, row["second_fd"]), (0 if better else stale + 1)
+        stop = f"{stale} looks in a row were no better" if patience is not None and stale >= patience else None
+        found.append(Decision((), better, stop))
+        if stop:
+            break
+    return found
+
+
 def best(rows: list[dict]) -> int:
     """The place of the look to keep: the parent's own, 0, where no other is better."""
     return max(i for i, decision in enumerate(decisions(rows)) if decision.best)

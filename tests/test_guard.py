@@ -56,6 +56,14 @@ def test_what_is_within_the_limits_stops_nothing(change):
     assert not any(d.stop for d in guard.decisions([BASE, *[look(**change)] * 5]))
 
 
+def test_in_training_the_least_distance_is_best_and_patience_may_end_it():
+    rows = [{"second_fd": value} for value in (9.0, 4.0, 5.0, 3.0, 3.5, 3.2, 3.1)]
+    assert [d.best for d in guard.progress(rows)] == [True, True, False, True, False, False, False]
+    assert not any(d.stop for d in guard.progress(rows))
+    ended = guard.progress(rows, patience=2)
+    assert len(ended) == 6 and "2 looks in a row" in ended[-1].stop
+
+
 def test_a_run_that_gets_no_better_ends():
     decided = guard.decisions([BASE, look(second_accuracy=0.98), *[look()] * 20])
     assert len(decided) == 2 + guard.STALE and "no better" in decided[-1].stop
