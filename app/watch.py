@@ -23,7 +23,7 @@ Decide = Callable[[list[dict]], list[guard.Decision]]
 
 
 class Looks:
-    """A `fit.Look` that writes what it sees. Told how to `decide`, it keeps the best weights apart, and may end the run.
+    """A `fit.Look` that writes what it sees. Told how to `decide`, it keeps the best weights and may end the run.
 
     `untrained`: whether the very beginning is looked at, too.
     """

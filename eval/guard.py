@@ -69,8 +69,10 @@ def decisions(rows: list[dict]) -> list[Decision]:
 
 
 def progress(rows: list[dict], patience: int | None = None) -> list[Decision]:
-    """The same for a network in training: the best look has the least distance by the second classifier; after `patience`
-    looks in a row that were no better the run ends (None: never)."""
+    """The same for a network in training: the best look has the least distance by the second classifier.
+
+    After `patience` looks in a row that were no better the run ends (None: never).
+    """
     found: list[Decision] = []
     least, stale = float("inf"), 0
     for row in rows:
