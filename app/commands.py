@@ -62,6 +62,16 @@ def distill(arguments: Namespace) -> dict:
     return result
 
 
+def lead_of(arguments: Namespace):
+    """Guidance by CLIP; None where it was not asked for."""
+    if arguments.clip_guidance is None:
+        return None
+    from diffusion_core.lead import Lead
+    from eval.rewards import reward
+
+    return Lead(reward("clip"), arguments.clip_guidance).validate()
+
+
 def finetune(arguments: Namespace) -> dict:
     from app.tuning import Request, tune
     from diffusion_core.config import TuneConfig
@@ -88,7 +98,7 @@ def sample(arguments: Namespace) -> dict:
         labels, seeds = written(arguments.write, arguments.seed, classes)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
-        images = generate(model, labels, seeds, config, progress)
+        images = generate(model, labels, seeds, config, progress, lead=lead_of(arguments))
     write_images(arguments.out, images, labels, seeds)
     say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
     return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint as recomputed
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.config import SampleConfig, TrainConfig, TuneConfig, to_dict
 from diffusion_core.data import Dataset
+from diffusion_core.denoiser import c_out
 from diffusion_core.errors import UserError
 from diffusion_core.loss import denoising_loss, draw
 from diffusion_core.pixels import to_unit
@@ -144,7 +145,8 @@ class Tuner(Trainer):
 
     def _near(self, labels: Tensor, away: list[Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
         """The denoiser; with a gradient it is recomputed on the way back, and `away` told how far it is from the
-        parent's estimate: mean squared difference [N] in model range."""
+        parent's estimate: their mean squared difference [N] over c_out^2, as the training loss weighs it. So what is
+        done to an image at the last levels, where a judge can be pleased by a texture, costs most."""
 
         def own(x: Tensor, sigma: Tensor) -> Tensor:
             return self.denoiser(x, sigma, labels)
@@ -155,7 +157,7 @@ class Tuner(Trainer):
             D = recomputed(own, x, sigma, use_reentrant=False)
             with torch.no_grad():
                 theirs = self.parent(x, sigma, labels)
-            away.append((D - theirs).square().mean(dim=(1, 2, 3)))
+            away.append(((D - theirs) / c_out(sigma).to(D.dtype)).square().mean(dim=(1, 2, 3)))
             return D
 
         return denoise
