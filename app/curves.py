@@ -49,6 +49,13 @@ def training(runs: Sequence[Run], colour: dict[str, str], shown: str, smoothing:
     return figure.update_layout(xaxis={"type": kind}, yaxis={"type": "log" if shown != "lr" else "linear"})
 
 
+def has(run: Run, shown: str) -> bool:
+    """Whether a run has anything of a curve to show."""
+    if shown in LOOKED:
+        return bool(run.looks)
+    return shown != "reward" or bool(np.isfinite(run.columns["reward"]).any())
+
+
 def looked(runs: Sequence[Run], colour: dict[str, str], shown: str, log_x: bool) -> go.Figure:
     """A point a look, joined."""
     title, metrics, scale = LOOKED[shown]

@@ -16,7 +16,7 @@ from eval.probe import Probe
 BEST = "best"  # sub-folder with the best weights so far
 SEED = 8_000_000  # apart from the seeds that scores are made of
 PER_CLASS = 50  # while a network is trained
-TUNING_PER_CLASS, TUNING_EVERY = 100, 1_280
+TUNING_PER_CLASS, TUNING_EVERY = 200, 2_560
 
 
 Decide = Callable[[list[dict]], list[guard.Decision]]

@@ -68,7 +68,7 @@ def test_clip_guidance_changes_the_digits_and_is_the_same_twice(capsys, tmp_path
     found = []
     for i, more in enumerate(((), ("--clip-guidance", 1), ("--clip-guidance", 1))):
         out = tmp_path / f"{i}.npz"
-        assert run(capsys, "sample", tiny_folder, "--per-class", 1, "--steps", 2, "--out", out, *more)[0] == 0
+        assert run(capsys, "sample", tiny_folder, "--per-class", 1, "--steps", 8, "--out", out, *more)[0] == 0
         found.append(out.read_bytes())
     assert found[0] != found[1] == found[2]
     code, _, errors = run(capsys, "sample", tiny_folder, "--clip-guidance", "-1", "--out", tmp_path / "x.npz")

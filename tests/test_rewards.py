@@ -7,7 +7,7 @@ from diffusion_core.data import load
 from eval.clip import load_clip
 from eval.errors import UserError
 from eval.probe import OVERALL, PER_CLASS, SETS, Probe, heldout_margins
-from eval.rewards import REWARDS, TUNED, margin, reward, usual
+from eval.rewards import REWARDS, SHIFTS, TUNED, margin, reward, usual
 from eval.scorers import load_scorers, score
 from eval.spaces import PREFIX, distances
 from eval.summary import METRICS, summarise
@@ -28,11 +28,11 @@ def test_the_margin_is_the_one_that_is_reported(digits):
 
 
 def test_what_is_as_good_as_real_digits_usually_are_gains_nothing(digits):
-    """Half of the real digits reach their class's median margin: no reward, no gradient. The wrong label has both."""
+    """Nearly all real digits reach what nearly all reach: no reward, no gradient. The wrong label has both."""
     images, labels, wrong = digits
     pixels = (images.float() / 255).requires_grad_()
     right = reward("clip")(pixels, labels)
-    assert right.max() == 0 and 0.2 < (right == 0).float().mean() < 0.8
+    assert right.max() == 0 and 0.7 < (right == 0).float().mean() < 1
     (slope,) = torch.autograd.grad(right.sum(), pixels)
     assert (slope[right == 0] == 0).all() and (slope[right < 0] != 0).flatten(1).any(1).all()
     bad = reward("clip")(images.float() / 255, wrong)
@@ -43,8 +43,10 @@ def test_the_raw_margin_has_no_end(digits):
     images, labels, _ = digits
     pixels = images.float() / 255
     enough, unit = usual()
-    capped, raw = reward("clip")(pixels, labels), reward("clip-raw")(pixels, labels)
-    torch.testing.assert_close(capped, (raw - enough[labels] / unit).clamp(max=0))
+    raw = reward("clip-raw")
+    capped = [(raw(pixels.roll(by, (2, 3)), labels) - enough[labels] / unit).clamp(max=0) for by in SHIFTS]
+    torch.testing.assert_close(reward("clip")(pixels, labels), sum(capped) / len(SHIFTS))
+    assert raw(pixels, labels).max() > 0.5
 
 
 @pytest.mark.parametrize("name", REWARDS)
