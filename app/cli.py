@@ -1,4 +1,4 @@
-"""The command line: `python -m app train | distill | sample | score | compare | info | serve | space`.
+"""The command line: `python -m app train | distill | finetune | sample | score | compare | info | serve | space`.
 
 A user's mistake ends with exit code 2 and one line, a check that found problems with 1; SIGTERM with 143,
 Ctrl-C with 130. With `--json` the last line of the output is one JSON object. What a command imports, it
@@ -65,12 +65,25 @@ def build_parser() -> Parser:
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
+    train.add_argument("--look-every", type=int, default=50_000, metavar="IMAGES", help="judge it so often (0: never)")
+    train.add_argument("--patience", type=int, metavar="LOOKS", help="end after so many looks that were no better")
     _add_sitting(train)
 
     distill = command("distill", "Make a student that needs one to four network calls; resumes like train.")
     distill.add_argument("teacher", help="name under checkpoints/, or a folder")
     distill.add_argument("--out", type=Path, help="folder of the student (default: checkpoints/TEACHER-turbo)")
     _add_sitting(distill)
+
+    tune = command("finetune", "Tune a checkpoint by a reward until its guard says stop; resumes like train.")
+    tune.add_argument("parent", help="name under checkpoints/, or a folder")
+    tune.add_argument("--reward", default="clip", help="clip, clip-raw or clip+selector (default: clip)")
+    tune.add_argument("--method", default="draft", help="draft, refl, ddpo or weighted (default: draft)")
+    tune.add_argument("--last", type=int, default=6, help="network calls that the gradient goes through (default: 6)")
+    tune.add_argument("--distance", type=float, default=30.0, help="price of leaving the parent (default: 30)")
+    tune.add_argument("--focus", type=float, default=0.5, help="share of digits drawn by need (default: 0.5)")
+    tune.add_argument("--unguarded", dest="guarded", action="store_false", help="go on whatever is lost, to see it")
+    tune.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PARENT-REWARD)")
+    _add_sitting(tune)
 
     sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
@@ -79,6 +92,9 @@ def build_parser() -> Parser:
     sample.add_argument("--write", metavar="NUMBER", help="a number such as 2026, its digits in their order")
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
+    sample.add_argument(
+        "--clip-guidance", type=float, metavar="SCALE", help="lead the digits by CLIP's margin, such as 1"
+    )
     add_sampling(sample)
 
     score = command("score", "Judge a checkpoint, anybody's images, or the real test digits; writes a report.")

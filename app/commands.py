@@ -4,6 +4,7 @@
 import json
 from argparse import Namespace
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from app.sampling import is_given, sample_config
@@ -22,10 +23,23 @@ def train(arguments: Namespace) -> dict:
     from diffusion_core.presets import preset
 
     out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
-    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=looks(arguments, out))
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
     return result
+
+
+def looks(arguments: Namespace, out: Path):
+    """How a training is judged while it goes on; None where it is not."""
+    if arguments.look_every < 0 or (arguments.patience is not None and arguments.patience < 1):
+        raise UserError("--look-every must be 0 or more, --patience at least 1.")
+    if not arguments.look_every:
+        return None
+    from app.watch import PER_CLASS as DIGITS
+    from app.watch import Looks
+    from eval.guard import progress
+
+    return Looks(out, DIGITS, arguments.look_every, partial(progress, patience=arguments.patience), untrained=False)
 
 
 def ending(arguments: Namespace, preset) -> tuple[float | None, int | None]:
@@ -48,6 +62,29 @@ def distill(arguments: Namespace) -> dict:
     return result
 
 
+def lead_of(arguments: Namespace):
+    """Guidance by CLIP; None where it was not asked for."""
+    if arguments.clip_guidance is None:
+        return None
+    from diffusion_core.lead import Lead
+    from eval.rewards import reward
+
+    return Lead(reward("clip"), arguments.clip_guidance).validate()
+
+
+def finetune(arguments: Namespace) -> dict:
+    from app.tuning import Request, tune
+    from diffusion_core.config import TuneConfig
+
+    parent = checkpoints.load(checkpoint_folder(arguments.parent))
+    out = arguments.out or CHECKPOINTS / f"{parent.name}-{arguments.reward}"
+    how = TuneConfig(arguments.reward, arguments.method, arguments.last, arguments.distance, arguments.focus)
+    request = Request(parent, how, out, arguments.minutes, arguments.images, arguments.resume, arguments.guarded)
+    result = tune(request)
+    say(arguments, *result.pop("said"), f"'{parent.name}', tuned: {out}")
+    return result
+
+
 def sample(arguments: Namespace) -> dict:
     from diffusion_core.generate import generate
     from diffusion_core.noise import plan, written
@@ -61,7 +98,7 @@ def sample(arguments: Namespace) -> dict:
         labels, seeds = written(arguments.write, arguments.seed, classes)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
-        images = generate(model, labels, seeds, config, progress)
+        images = generate(model, labels, seeds, config, progress, lead=lead_of(arguments))
     write_images(arguments.out, images, labels, seeds)
     say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
     return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}

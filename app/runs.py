@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from app import looks
 from diffusion_core.errors import UserError
 from diffusion_core.fit import GRIDS, LOG
 
@@ -22,6 +23,7 @@ class Run(NamedTuple):
     columns: dict[str, np.ndarray]
     grids: tuple[tuple[int, Path], ...]
     written: float  # when the log was, Unix time
+    looks: tuple[dict, ...] = ()  # what the judges made of its digits, in order (`looks.py`)
 
     @property
     def going_on(self) -> bool:
@@ -38,14 +40,14 @@ def read(folder: Path) -> Run:
     lines = log.read_text(encoding="utf-8").split("\n")[:-1]
     try:
         rows = [json.loads(line) for line in lines]
-        names = ("images", "seconds", "loss", *QUARTERS, "grad_norm", "lr")
+        names = ("images", "seconds", "loss", *QUARTERS, "grad_norm", "lr", "reward")
         columns = {name: np.array([row.get(name) for row in rows], dtype=np.float64) for name in names}
     except (ValueError, TypeError, AttributeError):
         raise UserError(f"The log of {folder.name} is damaged: {LOG} is not one JSON object a line.") from None
     if not rows:
         raise UserError(f"The log of {folder.name} has no line yet. Wait for its first {LOG} entry.")
     grids = sorted((int(path.stem), path) for path in (folder / GRIDS).glob("*.png") if path.stem.isdigit())
-    return Run(folder.name, columns, tuple(grids), log.stat().st_mtime)
+    return Run(folder.name, columns, tuple(grids), log.stat().st_mtime, tuple(looks.read(folder)))
 
 
 def smoothed(values: np.ndarray, share: float) -> np.ndarray:

@@ -17,13 +17,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from diffusion_core.config import MAX_SIGMA, DistillConfig, NetworkConfig, SampleConfig, TrainConfig, from_dict, to_dict
+from diffusion_core.config import (
+    MAX_SIGMA,
+    DistillConfig,
+    NetworkConfig,
+    SampleConfig,
+    TrainConfig,
+    TuneConfig,
+    from_dict,
+    to_dict,
+)  # fmt: skip
 from diffusion_core.data import ROOT, spec
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.device import best_device
 from diffusion_core.errors import UserError
 
-SCHEMA = 2
+SCHEMA = 3
 WEIGHTS, MANIFEST = "model.safetensors", "checkpoint.json"
 MAX_BYTES = 1 << 30  # nothing this project trains comes near a gigabyte
 
@@ -40,6 +49,7 @@ class CheckpointMeta:
     train_seconds: float
     parent: str | None = None  # a student's teacher, NAME@SHA256 (its first 12 digits)
     distill: DistillConfig | None = None  # how the student was made of it
+    tune: TuneConfig | None = None  # how it was tuned by a reward
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""
@@ -197,13 +207,15 @@ def _parse(path: Path) -> CheckpointMeta:
 
 
 def upgraded(data: object) -> object:
-    """A manifest of schema 1 as one of schema 2: what was not a choice then is written down as it was."""
-    if not isinstance(data, dict) or data.get("schema") != 1:
+    """A manifest of schema 1 or 2 as one of 3: what was not a choice then is written down as it was."""
+    if not isinstance(data, dict) or data.get("schema") not in (1, 2):
         return data
-    new = {
-        "network": {"up_conv": "high"},
-        "train": {"optimizer": "adam", "muon_lr": 0.02},
-        "sample": {"interval": [0.0, MAX_SIGMA], "levels": []},
-    }
-    parts = {key: more | data[key] for key, more in new.items() if isinstance(data.get(key), dict)}
-    return data | parts | {"distill": None, "schema": SCHEMA}
+    if data["schema"] == 1:
+        new = {
+            "network": {"up_conv": "high"},
+            "train": {"optimizer": "adam", "muon_lr": 0.02},
+            "sample": {"interval": [0.0, MAX_SIGMA], "levels": []},
+        }
+        parts = {key: more | data[key] for key, more in new.items() if isinstance(data.get(key), dict)}
+        data = data | parts | {"distill": None}
+    return data | {"tune": None, "schema": SCHEMA}

@@ -69,6 +69,17 @@ class DistillConfig:
 
 
 @dataclass(frozen=True)
+class TuneConfig:
+    """How a checkpoint was tuned by a reward (`reward.py`)."""
+
+    reward: str = "clip"  # its name; diffusion_core knows none
+    method: str = "draft"  # one of reward.METHODS
+    last: int = 6  # network calls that the gradient goes through: the last ones of the path ("ddpo": any)
+    distance: float = 30.0  # price of the difference between the estimates and the parent's, as the loss weighs it
+    focus: float = 0.5  # share of a batch whose labels are those that earn little
+
+
+@dataclass(frozen=True)
 class SampleConfig:
     """How images are drawn from a trained denoiser."""
 

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 from tqdm import tqdm
@@ -20,6 +21,7 @@ from diffusion_core.noise import plan
 from diffusion_core.presets import Preset
 from diffusion_core.resume import FILE as RESUME_FILE
 from diffusion_core.resume import load_state, save_state
+from diffusion_core.reward import Aim, Tuner
 from diffusion_core.train import StepResult, Trainer
 
 LOG, GRIDS = "log.jsonl", "samples"
@@ -35,6 +37,7 @@ class Window:
 
     steps: int = 0
     loss: float = 0.0
+    reward: float | None = None  # of a tuning
     grad_norm: float = 0.0
     skipped: int = 0
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
@@ -46,6 +49,8 @@ class Window:
             self.skipped += 1
             return
         self.loss += result.loss
+        if result.reward is not None:
+            self.reward = (self.reward or 0.0) + result.reward
         self.grad_norm += result.grad_norm
         self.sums = [a + b for a, b in zip(self.sums, result.quartile_sums, strict=True)]
         self.counts = [a + b for a, b in zip(self.counts, result.quartile_counts, strict=True)]
@@ -63,19 +68,31 @@ class Window:
             "grad_norm": self.grad_norm / good if good else None,
             "lr": result.lr,
             "skipped": self.skipped,
+            **({} if self.reward is None else {"reward": self.reward / good if good else None}),
         }
+
+
+class Look(Protocol):
+    """Judges a run after every so many images, and at its very beginning."""
+
+    every: int
+
+    def at(self, run: "Run") -> bool:
+        """Whether the run may go on."""
 
 
 class Run:
     """One run in one folder. `seconds` counts training only, over all sittings."""
 
-    def __init__(self, folder: Path, preset: Preset, teacher: Checkpoint | None):
-        self.folder, self.preset, self.teacher = folder, preset, teacher
-        data = load(preset.train.dataset)
-        if teacher is None:
-            self.trainer = Trainer(preset.network, preset.train, data, best_device())
+    def __init__(self, folder: Path, preset: Preset, parent: Checkpoint | None, aim: Aim | None):
+        self.folder, self.preset, self.parent, self.aim = folder, preset, parent, aim
+        data, device = load(preset.train.dataset), best_device()
+        if preset.tune:
+            self.trainer = Tuner(parent, preset.train, preset.tune, preset.sample, aim.reward, data, device)
+        elif parent:
+            self.trainer = Distiller(parent, preset.train, preset.distill, data, device)
         else:
-            self.trainer = Distiller(teacher, preset.train, preset.distill, data, best_device())
+            self.trainer = Trainer(preset.network, preset.train, data, device)
         self.window, self.seconds = Window(), 0.0
 
     def resume(self) -> None:
@@ -100,10 +117,16 @@ class Run:
             sample=self.preset.sample,
             images_seen=self.trainer.images,
             train_seconds=round(self.seconds, 1),
-            parent=self.teacher and f"{self.teacher.name}@{self.teacher.meta.sha256[:12]}",
+            parent=self.parent and f"{self.parent.name}@{self.parent.meta.sha256[:12]}",
             distill=self.preset.distill,
+            tune=self.preset.tune,
+            rewards=self.aim.scorers if self.aim else self.parent.meta.rewards if self.parent else (),
             revision=checkpoints.revision(),
         )
+
+    def checkpoint(self) -> Checkpoint:
+        """The averaged weights as they are now."""
+        return Checkpoint(self.folder, self.meta(), self.trainer.average)
 
     def log(self, result: StepResult) -> None:
         self.window.add(result)
@@ -116,8 +139,7 @@ class Run:
         """A picture of the EMA model as it is now: a column a class, always the same seeds."""
         meta = self.meta()
         classes = meta.network.classes
-        model = Checkpoint(self.folder, meta, self.trainer.average)
-        images = generate(model, *plan(GRID_ROWS, GRID_SEED, classes), meta.sample)
+        images = generate(self.checkpoint(), *plan(GRID_ROWS, GRID_SEED, classes), meta.sample)
         channels, height, width = images.shape[1:]
         sheet = images.view(GRID_ROWS, classes, channels, height, width).permute(0, 3, 1, 4, 2)
         sheet = sheet.reshape(GRID_ROWS * height, classes * width, channels).numpy()
@@ -132,11 +154,14 @@ def fit(
     minutes: float | None,
     images: int | None,
     must_resume: bool = False,
-    teacher: Checkpoint | None = None,
+    parent: Checkpoint | None = None,
+    aim: Aim | None = None,
+    look: Look | None = None,
 ) -> Run:
     """Train in `folder` until `minutes` of training or `images` examples; go on with a run found there.
 
-    With a `teacher` the run makes its student (`presets.student`).
+    With a `parent` the run makes its student (`presets.student`), or with an `aim` too it tunes the parent by that
+    reward (`presets.tuned`). `look` judges the run now and then, and may end it.
 
     SIGTERM and Ctrl-C finish the step, save and raise `Interrupted`. `UserError` if there is nothing
     to resume, a finished checkpoint in the way, no room, another process at work, or no end given.
@@ -147,19 +172,21 @@ def fit(
         raise UserError("Training time or images must be more than 0.")
     check_folder(folder, must_resume)
     with locked(folder), signals() as stop:
-        run = Run(folder, preset, teacher)
+        run = Run(folder, preset, parent, aim)
         if (folder / RESUME_FILE).exists():
             run.resume()
-        _train(run, minutes, images, stop)
+        _train(run, minutes, images, stop, look)
     return run
 
 
-def _train(run: Run, minutes: float | None, images: int | None, stop: list[int]) -> None:
+def _train(run: Run, minutes: float | None, images: int | None, stop: list[int], look: Look | None) -> None:
     bar = _progress_bar(run, minutes, images)
-    saved = clock = time.monotonic()
     if run.trainer.step == 0:
         run.grid()
-    grid_at = _next_grid(run.trainer.images)
+        if look:
+            look.at(run)
+    grid_at, look_at = _next_grid(run.trainer.images), look and _next_look(run.trainer.images, look)
+    saved = clock = time.monotonic()
     for result in () if _done(run, minutes, images) else run.trainer.steps():
         now = time.monotonic()
         run.seconds, clock = run.seconds + now - clock, now
@@ -168,6 +195,10 @@ def _train(run: Run, minutes: float | None, images: int | None, stop: list[int])
         if result.images >= grid_at:
             run.grid()
             grid_at, clock = _next_grid(result.images), time.monotonic()
+        if look and result.images >= look_at:
+            if not look.at(run):
+                break
+            look_at, clock = _next_look(result.images, look), time.monotonic()
         if stop or _done(run, minutes, images):
             break
         if now - saved > SAVE_EVERY:
@@ -181,6 +212,10 @@ def _train(run: Run, minutes: float | None, images: int | None, stop: list[int])
 
 def _done(run: Run, minutes: float | None, images: int | None) -> bool:
     return run.seconds >= minutes * 60 if minutes is not None else run.trainer.images >= images
+
+
+def _next_look(images: int, look: Look) -> int:
+    return (images // look.every + 1) * look.every
 
 
 def _next_grid(images: int) -> int:

@@ -17,6 +17,7 @@ from diffusion_core.config import SampleConfig
 from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.guidance import guided
+from diffusion_core.lead import Lead, led
 from diffusion_core.noise import MAX_SEED, Noise
 from diffusion_core.parallel import side_by_side
 from diffusion_core.pixels import to_model, to_uint8
@@ -53,19 +54,20 @@ def generate(
     config: SampleConfig,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    lead: Lead | None = None,
 ) -> Tensor:
     """uint8 [N, C, H, W]: one image per (label, seed), the same at any N. `UserError` for a bad request.
 
     `watch(i, rows, estimates, blind)` sees what the denoiser takes the images of `rows` for at noise level i, with and
     without their labels, for i = 0 .. steps - 1, block by block; the finished images are not among them, and do not
-    depend on it.
+    depend on it. `lead` leads them towards a reward.
     """
-    _check(checkpoint, labels, seeds, config)
+    _check(checkpoint, labels, seeds, config, lead)
     size, done = block_size(config), []
     blocks = [slice(start, min(start + size, len(labels))) for start in range(0, len(labels), size)]
 
     def draw(block: slice) -> tuple[Tensor, list[Estimates]]:
-        return _draw(checkpoint, labels[block], seeds[block], config, watch is not None)
+        return _draw(checkpoint, labels[block], seeds[block], config, watch is not None, lead)
 
     # Whoever watches computes between the blocks: more threads than cores would wait for each other.
     drawn = map(draw, blocks) if watch else side_by_side(draw, blocks, checkpoint.device)
@@ -80,12 +82,12 @@ def generate(
 
 @torch.no_grad()
 def _draw(
-    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, watched: bool
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, watched: bool, lead: Lead | None
 ) -> tuple[Tensor, list[Estimates]]:
     """The finished images of one block, and if `watched` the estimates of every noise level."""
     blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
     seen: list[Estimates] = []
-    for step in _steps(checkpoint, labels, seeds, config, blind.append if watched else None):
+    for step in _steps(checkpoint, labels, seeds, config, blind.append if watched else None, lead=lead):
         if watched and step.i < config.steps:
             pair = (step.denoised, blind[-1][: len(step.x)])
             seen.append(tuple(to_uint8(x.cpu(), checkpoint.spec) for x in pair))
@@ -95,13 +97,14 @@ def _draw(
 
 @torch.no_grad()
 def stream(
-    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, blind: bool = False
-) -> Iterator[Frame]:
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, blind: bool = False,
+    lead: Lead | None = None,
+) -> Iterator[Frame]:  # fmt: skip
     """The same images, a `Frame` a noise level, all of them side by side."""
-    _check(checkpoint, labels, seeds, config)
+    _check(checkpoint, labels, seeds, config, lead)
     aside: list[Tensor] = []  # a tensor a block; the last calls belong to the step that is yielded (see `_draw`)
     blocks = -(-len(labels) // block_size(config))
-    for step in _steps(checkpoint, labels, seeds, config, aside.append if blind else None):
+    for step in _steps(checkpoint, labels, seeds, config, aside.append if blind else None, lead=lead):
         noisy, denoised = (to_uint8(x.cpu(), checkpoint.spec) for x in (step.x, step.denoised))
         untold = None
         if blind:
@@ -146,6 +149,7 @@ def _steps(
     config: SampleConfig,
     aside: Aside | None = None,
     start: tuple[Tensor, float] | None = None,
+    lead: Lead | None = None,
 ) -> Iterator[Step]:
     """The sampler's steps, from pure noise or, with `start`, from images uint8 at a noise level."""
     device = checkpoint.device
@@ -159,24 +163,31 @@ def _steps(
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         blocks = (slice(start, start + size) for start in range(0, len(x), size))
-        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config, aside) for b in blocks])
+        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config, aside, lead) for b in blocks])
 
     x = x0 + sigmas[0].float() * noise.normal(*shape).to(device)
     return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
 
 
 def _block(
-    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, config: SampleConfig, aside: Aside | None
-) -> Tensor:
+    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, config: SampleConfig, aside: Aside | None,
+    lead: Lead | None,
+) -> Tensor:  # fmt: skip
     """The guided denoiser on at most a block of images, filled up to exactly one."""
     n = len(x)
     fill = torch.arange(block_size(config), device=x.device) % n
     denoise = guided(checkpoint.denoiser, labels[fill], config.guidance, config.interval, aside)
+    if lead:
+        denoise = led(denoise, labels[fill], lead, checkpoint.spec)
     return denoise(x[fill], sigma)[:n]
 
 
-def _check(checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig) -> None:
+def _check(
+    checkpoint: Checkpoint, labels: Tensor, seeds: Tensor, config: SampleConfig, lead: Lead | None = None
+) -> None:
     config.validate()
+    if lead:
+        lead.validate()
     if len(labels) == 0 or len(labels) != len(seeds):
         raise UserError(f"{len(labels)} labels and {len(seeds)} seeds: give as many of each, at least one.")
     classes = checkpoint.meta.network.classes

@@ -13,6 +13,11 @@ def to_model(images: Tensor, spec: DataSpec) -> Tensor:
     return (images.float() / 255 - spec.mean) * (SIGMA_DATA / spec.std)
 
 
+def to_unit(x: Tensor, spec: DataSpec) -> Tensor:
+    """float [N, C, H, W] in model range -> float in [0, 1], clipped; differentiable."""
+    return (x.float() * (spec.std / SIGMA_DATA) + spec.mean).clamp(0, 1)
+
+
 def to_uint8(x: Tensor, spec: DataSpec) -> Tensor:
     """float [N, C, H, W] in model range -> uint8 [N, C, H, W], rounded and clipped to 0..255."""
     return (x.float() * (spec.std / SIGMA_DATA) + spec.mean).mul(255).round().clamp(0, 255).to(torch.uint8)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from diffusion_core.checkpoint import CheckpointMeta
-from diffusion_core.config import DistillConfig, NetworkConfig, SampleConfig, TrainConfig
+from diffusion_core.config import DistillConfig, NetworkConfig, SampleConfig, TrainConfig, TuneConfig
 from diffusion_core.errors import UserError
 from diffusion_core.schedules import interpolated, noise_levels
 
@@ -14,6 +14,7 @@ class Preset(NamedTuple):
     train: TrainConfig
     sample: SampleConfig
     distill: DistillConfig | None = None  # of a student
+    tune: TuneConfig | None = None  # of a checkpoint that follows a reward
     minutes: float = 30  # of training, unless another end is asked for
 
 
@@ -32,6 +33,9 @@ STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 STUDENT_EXTRA = 0.1  # guidance above the teacher's own, built into the student
 SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampling.md
 MOST_CALLS = 4  # that a student is trained for
+
+
+TUNE_TRAIN = TrainConfig(batch=64, lr=2e-5, warmup_images=1_000, decay_images=20_000, label_dropout=0.0)
 
 
 def preset(name: str) -> Preset:
@@ -53,3 +57,9 @@ def student(teacher: CheckpointMeta) -> Preset:
     distill = DistillConfig(guidance, drawn.interval, path, levels)
     sample = SampleConfig("consistency", steps=len(used), guidance=1.0, levels=used)
     return Preset(teacher.network, replace(STUDENT_TRAIN, dataset=teacher.dataset), sample, distill)
+
+
+def tuned(parent: CheckpointMeta, tune: TuneConfig) -> Preset:
+    """What a parent becomes by following a reward: its network, drawn as it is drawn but without guidance."""
+    train = replace(TUNE_TRAIN, dataset=parent.dataset)
+    return Preset(parent.network, train, replace(parent.sample, guidance=1.0), parent.distill, tune, minutes=15)

@@ -38,6 +38,7 @@ class StepResult(NamedTuple):
     quartile_sums: list[float]
     quartile_counts: list[int]
     applied: bool  # False: loss or gradient was not finite, and nothing was changed
+    reward: float | None = None  # mean of the batch, of a tuning
 
 
 class Trainer:

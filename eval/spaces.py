@@ -58,11 +58,11 @@ def distances(
         for scope, label in scopes:
             rows = _rows(test.data.labels[floor_rows], label)
             names = METRICS + CMMD.get(judge.name, ())
-            reference = _reference(judge.id, train, real, label, names)
+            against = reference(judge.id, train, real, label, names)
             mine, theirs = ours[_rows(labels, label)], floor_features[rows]
             key = ("floor", judge.id, train.id, test.id, names, scope, floor_rows[rows].tolist())
-            floor = _remembered(key, lambda r=reference, f=theirs, n=names: r.measure(f, n))
-            measured = floor if torch.equal(mine, theirs) else reference.measure(mine, names)
+            floor = _remembered(key, lambda r=against, f=theirs, n=names: r.measure(f, n))
+            measured = floor if torch.equal(mine, theirs) else against.measure(mine, names)
             _enter(found, scope, PREFIX[judge.name], measured, floor)
             if scope != "overall":
                 found["floor_n"]["per_class"][scope] = len(rows)
@@ -72,7 +72,7 @@ def distances(
     return Distances(**found)
 
 
-def _reference(judge: str, train: RealSource, features: Tensor, label: int | None, metrics: Sequence[str]) -> Reference:
+def reference(judge: str, train: RealSource, features: Tensor, label: int | None, metrics: Sequence[str]) -> Reference:
     """The training images of one label, or all (None); what takes long is found once and kept."""
     rows, neighbours = features[_rows(train.data.labels, label)], NEIGHBOURS if label is None else NEIGHBOURS // 5
     about = ("reference", judge, train.id, label, neighbours, *metrics)

@@ -15,7 +15,7 @@ from app.tabs import training
 from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
 
-NAMES = ("images", "seconds", "loss", *runs.QUARTERS, "grad_norm", "lr")
+NAMES = ("images", "seconds", "loss", *runs.QUARTERS, "grad_norm", "lr", "reward")
 
 
 def line(step: int, **other) -> str:
@@ -47,7 +47,7 @@ def test_smoothing_is_the_unbiased_running_average_and_passes_over_gaps():
     assert runs.smoothed(np.full(50, 3.0), 0.99) == pytest.approx(np.full(50, 3.0))
 
 
-@pytest.mark.parametrize("shown", curves.SHOWN)
+@pytest.mark.parametrize("shown", curves.LOGGED)
 def test_a_curve_without_smoothing_is_the_log(store, shown):
     figure = curves.training([store.run("mnist")], {"mnist": "#000000"}, shown, 0.0, False)
     keys = list(runs.QUARTERS) if shown == "quarters" else [shown]
@@ -55,6 +55,36 @@ def test_a_curve_without_smoothing_is_the_log(store, shown):
     for trace, key in zip(figure.data, keys, strict=True):
         assert list(trace.x) == [100 * step for step in range(1, 11)]
         assert list(trace.y) == pytest.approx([step + NAMES.index(key) / 10 for step in range(1, 11)])
+
+
+LOOKS = [
+    {"images": 0, "accuracy": 0.5, "second_accuracy": 0.4, "per_class": {"0": {"clip_probability": 0.1}}},
+    {"images": 300, "accuracy": 0.9, "second_accuracy": 0.8, "per_class": {"0": {"clip_probability": 0.7}}},
+]
+
+
+@pytest.mark.parametrize("shown", curves.LOOKED)
+def test_what_judges_saw_on_the_way_is_a_point_a_look(store, tmp_path, shown):
+    (tmp_path / "mnist" / "evaluations.jsonl").write_text("".join(json.dumps(look) + "\n" for look in LOOKS))
+    figure = curves.training([store.run("mnist")], {"mnist": "#000000"}, shown, 0.6, False)
+    _, metrics, scale = curves.LOOKED[shown]
+    lines = {trace.name: trace for trace in figure.data}
+    for metric, name in metrics.items():
+        assert list(lines[name].x) == [0, 300]
+        wanted = [None if metric not in look else scale * look[metric] for look in LOOKS]
+        assert list(lines[name].y) == wanted
+    if shown == "clip":
+        assert list(lines["digit 0"].y) == pytest.approx([10, 70])
+
+
+@pytest.mark.parametrize("shown", [*curves.LOOKED, "reward"])
+def test_a_run_without_looks_or_rewards_says_so(store, tmp_path, shown):
+    log = tmp_path / "mnist" / "log.jsonl"
+    rows = [{k: v for k, v in json.loads(text).items() if k != "reward"} for text in log.read_text().splitlines()]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = training.page(store, ["mnist"], shown, 0.0, True)[1]
+    assert "Nothing of this kind is on record for mnist" in table
+    assert "on record" not in training.page(store, ["mnist"], "loss", 0.0, True)[1]
 
 
 def test_a_long_log_keeps_its_ends(tmp_path):

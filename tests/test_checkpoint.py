@@ -217,9 +217,16 @@ def test_a_checkpoint_of_schema_1_is_read_as_what_it_was(tiny, tmp_path):
     """Before optimizers, intervals, levels, cheap up-convolutions and students were choices."""
     folder = tiny.path
     manifest = json.loads((folder / "checkpoint.json").read_text())
-    del manifest["distill"], manifest["network"]["up_conv"]
+    del manifest["tune"], manifest["distill"], manifest["network"]["up_conv"]
     for part, keys in {"train": ("optimizer", "muon_lr"), "sample": ("interval", "levels")}.items():
         for key in keys:
             del manifest[part][key]
     (folder / "checkpoint.json").write_text(json.dumps(manifest | {"schema": 1}))
     assert checkpoints.load(folder).meta == tiny.meta
+
+
+def test_a_checkpoint_of_schema_2_was_tuned_by_nothing(tiny):
+    manifest = json.loads((tiny.path / "checkpoint.json").read_text())
+    del manifest["tune"]
+    (tiny.path / "checkpoint.json").write_text(json.dumps(manifest | {"schema": 2}))
+    assert checkpoints.load(tiny.path).meta == tiny.meta

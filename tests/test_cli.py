@@ -64,6 +64,17 @@ def test_sample_writes_a_number(capsys, tmp_path, tiny_folder):
     assert code == 2 and "such as 2026" in errors and "Traceback" not in errors
 
 
+def test_clip_guidance_changes_the_digits_and_is_the_same_twice(capsys, tmp_path, tiny_folder):
+    found = []
+    for i, more in enumerate(((), ("--clip-guidance", 1), ("--clip-guidance", 1))):
+        out = tmp_path / f"{i}.npz"
+        assert run(capsys, "sample", tiny_folder, "--per-class", 1, "--steps", 8, "--out", out, *more)[0] == 0
+        found.append(out.read_bytes())
+    assert found[0] != found[1] == found[2]
+    code, _, errors = run(capsys, "sample", tiny_folder, "--clip-guidance", "-1", "--out", tmp_path / "x.npz")
+    assert code == 2 and "from 0 to 100" in errors and not (tmp_path / "x.npz").exists()
+
+
 def test_train_twice_then_info(capsys, tmp_path):
     out = tmp_path / "run"
     for images in (256, 512):

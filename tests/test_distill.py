@@ -119,7 +119,7 @@ def test_a_student_is_resumed_bit_for_bit_and_names_its_teacher(tmp_path):
     preset = student(teacher.meta)._replace(train=TRAIN, distill=DISTILL)
     for folder, stops in (("straight", [6]), ("resumed", [2, 5, 6])):  # the critic begins at step 4
         for steps in stops:
-            run = fit(tmp_path / folder, preset, None, steps * BATCH, teacher=teacher)
+            run = fit(tmp_path / folder, preset, None, steps * BATCH, parent=teacher)
     assert run.trainer.critic_optimizer.state and run.trainer.polishing
     first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("straight", "resumed"))
     assert first == second
@@ -131,7 +131,7 @@ def test_a_student_is_resumed_bit_for_bit_and_names_its_teacher(tmp_path):
         student(meta)
     other = checkpoints.save(tmp_path / "other", random_denoiser(seed=5), teacher.meta)
     with pytest.raises(UserError, match="another config.*teacher.sha256"):
-        fit(tmp_path / "resumed", preset, None, 7 * BATCH, teacher=checkpoints.load(tmp_path / "other"))
+        fit(tmp_path / "resumed", preset, None, 7 * BATCH, parent=checkpoints.load(tmp_path / "other"))
     assert other.sha256 != teacher.meta.sha256
 
 

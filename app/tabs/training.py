@@ -78,6 +78,8 @@ def page(store: Store, keys, shown, smoothing, log_x) -> tuple:
     figure = curves.training(found, colours(store), shown, smoothing, log_x is True)
     head = ("run", "images", "minutes", "images/s", "loss now", "state", "made of")
     table = markup.table(head, [about(run, store) for run in found], "The runs shown")
+    if silent := [run.name for run in found if not curves.has(run, shown)]:
+        table = markup.note(f"Nothing of this kind is on record for {' and '.join(silent)}.") + table
     link = markup.link_button(links.write(tab="training", runs=tuple(run.name for run in found), curve=shown))
     return figure, table, grids(found), link
 

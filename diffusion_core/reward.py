@@ -1,0 +1,190 @@
+"""Tuning a checkpoint by a reward: any differentiable function of its images, or one without a gradient.
+
+`draft`: the reward is back-propagated through the last calls of the path that draws an image (Clark et al. 2024,
+DRaFT-K; Prabhudesai et al. 2023, AlignProp). `refl`: through one estimate of it, half-way (Xu et al. 2023,
+ImageReward). `ddpo`: by the gradient of the policy, which needs no gradient of the reward (Black et al. 2024).
+`weighted`: the plain training loss, where examples whose estimate earns little count more.
+
+All but the last keep the estimates near the parent's, and all draw as the checkpoint is drawn, without guidance.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recomputed
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.config import SampleConfig, TrainConfig, TuneConfig, to_dict
+from diffusion_core.data import Dataset
+from diffusion_core.denoiser import c_out
+from diffusion_core.errors import UserError
+from diffusion_core.loss import denoising_loss, draw
+from diffusion_core.pixels import to_unit
+from diffusion_core.samplers import SAMPLERS, ancestral
+from diffusion_core.schedules import noise_levels
+from diffusion_core.train import StepResult, Trainer
+
+Reward = Callable[[Tensor, Tensor], Tensor]  # pixels in [0, 1] [N, C, H, W], labels int [N] -> [N], higher is better
+
+
+class Aim(NamedTuple):
+    """A reward, and the scorers that are no judges any more of what follows it."""
+
+    reward: Reward
+    scorers: tuple[str, ...]
+
+
+MEMORY = 0.95  # weight of the past in a label's mean reward
+FLOOR = 0.05  # of a label's share among those that are drawn by need, before they are made to sum to 1
+
+
+class Tuner(Trainer):
+    """A `Trainer` whose network begins as `parent`, follows a reward, and draws as `sample` says, without guidance."""
+
+    def __init__(
+        self, parent: Checkpoint, config: TrainConfig, tune: TuneConfig, sample: SampleConfig, reward: Reward,
+        data: Dataset, device: torch.device,
+    ):  # fmt: skip
+        super().__init__(parent.meta.network, config, data, device)
+        if tune.method not in METHODS:
+            raise UserError(f"There is no way of tuning {tune.method!r}. Known: {', '.join(METHODS)}.")
+        self.parent, self.parent_sha256 = parent.denoiser, parent.meta.sha256
+        self.tune, self.sample, self.reward = tune, sample, reward
+        self.sigmas = noise_levels(self.sample).to(device)
+        for tuned in (self.denoiser, self.average):
+            tuned.load_state_dict(parent.denoiser.state_dict())
+        self.memory = nn.Module()
+        self.memory.register_buffer("rewards", torch.zeros(parent.meta.network.classes))  # running means, by label
+        self.parts["memory"] = self.memory
+        self.earned: Tensor | None = None  # by the last batch
+
+    def configs(self) -> dict[str, dict]:
+        return super().configs() | {"tune": to_dict(self.tune), "parent": {"sha256": self.parent_sha256}}
+
+    def train_step(self) -> StepResult:
+        """A step, and what its images earned."""
+        return super().train_step()._replace(reward=float(self.earned.mean()))
+
+    def losses(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The loss [N] of every image, and the noise level [N] that its gradient begins at."""
+        x0, labels = x0.to(self.device), labels.to(self.device)
+        if self.tune.method != "weighted":
+            labels = self._by_need(labels, generator)
+        losses, sigma = METHODS[self.tune.method](self, x0, labels, generator)
+        self._remember(labels)
+        return losses, sigma.expand(len(labels))
+
+    def draft(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Through the last calls of the whole path."""
+        last = min(self.tune.last, len(self.sigmas) - 1)
+        away: list[Tensor] = []
+        steps = self._path(self._near(labels, away), self._noise(x0, generator), generator)
+        with torch.no_grad():
+            for _ in range(len(self.sigmas) - 1 - last):
+                next(steps)
+        *_, end = steps
+        return self._loss(end.x, labels, sum(away) / len(away)), self.sigmas[-1 - last]
+
+    def refl(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Through one estimate, at a noise level of the second half of the path, another one every batch."""
+        levels = len(self.sigmas) - 1
+        at = int(torch.randint(levels // 2, levels, (1,), generator=generator))
+        away: list[Tensor] = []
+        denoise = self._near(labels, away)
+        steps = self._path(denoise, self._noise(x0, generator), generator)
+        with torch.no_grad():
+            for _ in range(at + 1):
+                step = next(steps)
+        estimate = denoise(step.x, self.sigmas[at])
+        return self._loss(estimate, labels, away[0]), self.sigmas[at]
+
+    def ddpo(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """- advantage x log p(x_next | x), for `last` of the steps of ancestral sampling (`samplers.ancestral`)."""
+        with torch.no_grad():
+            steps = ancestral(
+                lambda x, s: self.denoiser(x, s, labels), self.sigmas[0].float() * self._noise(x0, generator),
+                self.sigmas, lambda: self._noise(x0, generator),
+            )  # fmt: skip
+            visited = [step.x for step in steps]
+            self.earned = self.reward(to_unit(visited[-1], self.data.spec), labels)
+        advantage = (self.earned - self.earned.mean()) / (self.earned.std() + 1e-6)
+        random = torch.randperm(len(self.sigmas) - 2, generator=generator)[
+            : self.tune.last
+        ]  # the last step has no noise
+        away: list[Tensor] = []
+        denoise, losses = self._near(labels, away), torch.zeros(len(labels), device=self.device)
+        for i in random.tolist():
+            s, s_next = self.sigmas[i], self.sigmas[i + 1]
+            kept = (s_next / s).square()
+            D = denoise(visited[i], s)
+            mean, variance = D + kept.float() * (visited[i] - D), s_next.square() * (1 - kept)
+            surprise = (visited[i + 1] - mean).square().mean(dim=(1, 2, 3)) / (2 * variance).float()  # -log p a pixel
+            losses = losses + advantage * surprise / len(random)
+        return losses + self.tune.distance * sum(away) / len(away), self.sigmas[int(random[0])]
+
+    def weighted(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The training loss of real examples, each weighted by what its estimate lacks beside the batch's best."""
+        draws = draw(x0, labels, self.denoiser.null_label, self.config, generator)
+        draws = draws._replace(noise=draws.noise.to(self.device), sigma=draws.sigma.to(self.device))
+        with torch.no_grad():
+            s = draws.sigma.view(-1, 1, 1, 1)
+            estimate = self.denoiser(x0 + s * draws.noise, draws.sigma, labels)
+            self.earned = self.reward(to_unit(estimate, self.data.spec), labels)
+            weights = 1 + self.earned.max() - self.earned
+        return weights / weights.mean() * denoising_loss(self.denoiser, x0, draws), draws.sigma
+
+    def _path(self, denoise: Callable, noise: Tensor, generator: torch.Generator):
+        """The sampler that the checkpoint is drawn with, from pure noise."""
+        start = self.sigmas[0].float() * noise
+        return SAMPLERS[self.sample.sampler](denoise, start, self.sigmas, lambda: self._noise(noise, generator))
+
+    def _noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.randn(like.shape, generator=generator).to(self.device)
+
+    def _near(self, labels: Tensor, away: list[Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+        """The denoiser; with a gradient it is recomputed on the way back, and `away` told how far it is from the
+        parent's estimate: their mean squared difference [N] over c_out^2, as the training loss weighs it. So what is
+        done to an image at the last levels, where a judge can be pleased by a texture, costs most."""
+
+        def own(x: Tensor, sigma: Tensor) -> Tensor:
+            return self.denoiser(x, sigma, labels)
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            if not torch.is_grad_enabled():
+                return own(x, sigma)
+            D = recomputed(own, x, sigma, use_reentrant=False)
+            with torch.no_grad():
+                theirs = self.parent(x, sigma, labels)
+            away.append(((D - theirs) / c_out(sigma).to(D.dtype)).square().mean(dim=(1, 2, 3)))
+            return D
+
+        return denoise
+
+    def _loss(self, x: Tensor, labels: Tensor, away: Tensor) -> Tensor:
+        """Minus the reward of images in model range, plus what the distance from the parent costs."""
+        earned = self.reward(to_unit(x, self.data.spec), labels)
+        self.earned = earned.detach()
+        return self.tune.distance * away - earned
+
+    def _by_need(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """The labels of a batch, a share of them replaced by labels that earn little."""
+        count = int(self.tune.focus * len(labels))
+        lacking = self.memory.rewards.max() - self.memory.rewards
+        if not count or not lacking.any():
+            return labels
+        shares = (lacking / lacking.sum() + FLOOR).cpu()
+        wanted = torch.multinomial(shares, count, replacement=True, generator=generator).to(self.device)
+        return torch.cat([wanted, labels[count:]])
+
+    def _remember(self, labels: Tensor) -> None:
+        """Running mean of every label's reward; what is no number is passed over."""
+        means = self.memory.rewards
+        for label in labels.unique().tolist():
+            now = self.earned[labels == label].mean()
+            if now.isfinite():
+                means[label] = now if means[label] == 0 else MEMORY * means[label] + (1 - MEMORY) * now
+
+
+METHODS = {"draft": Tuner.draft, "refl": Tuner.refl, "ddpo": Tuner.ddpo, "weighted": Tuner.weighted}

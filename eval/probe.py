@@ -1,0 +1,61 @@
+"""The same labels and seeds judged again and again while a network is trained or tuned: a row a look.
+
+What stands in a row under the name of a metric is what `score` says of the same images.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from eval.clip import load_clip
+from eval.scorers import Scorer, load_scorers, score
+from eval.sources import RealSource
+from eval.spaces import PREFIX, reference
+from eval.summary import summarise
+
+SCORERS = ("classifier", "second", "clip", "shape")
+SPACES = ("classifier", "second")  # whose features sets are compared in
+SETS = ("fd", "recall", "coverage", "vendi")
+OVERALL = (
+    "accuracy", "confidence", "second_accuracy", "clip_accuracy", "clip_probability", "clip_margin", "ink",
+    "thickness",
+)  # fmt: skip
+PER_CLASS = ("accuracy", "second_accuracy", "clip_probability", "clip_margin")
+HELDOUT = "heldout_margin"
+
+
+class Probe:
+    """Judges images of one data set; what depends on the real ones alone is found out once."""
+
+    def __init__(self, dataset: str = "mnist", scorers: Sequence[Scorer] | None = None):
+        self.scorers = load_scorers(SCORERS) if scorers is None else tuple(scorers)
+        self.train = RealSource("train", dataset)
+        self.references = {}
+        for scorer in self.scorers:
+            if scorer.name in SPACES:
+                features = scorer.features(self.train.data.images)
+                self.references[scorer.name] = scorer, reference(scorer.id, self.train, features, None, SETS)
+
+    def look(self, images: Tensor, labels: Tensor, seeds: Tensor) -> dict:
+        """uint8 [N, C, H, W] -> a JSON object: n, metrics over all images, some for each class, matrices of counts."""
+        table = score(self.scorers, images, labels, seeds)
+        summary = summarise(table, len(self.train.class_names))
+        row = {"n": len(labels)}
+        row |= {m: summary.metrics["overall"][m].value for m in OVERALL if m in summary.metrics["overall"]}
+        for name, (scorer, real) in self.references.items():
+            found = real.measure(scorer.features(images), SETS).estimates
+            row |= {f"{PREFIX[name]}{metric}": e.value for metric, e in found.items()}
+        row[HELDOUT] = float(heldout_margins(images, labels).mean())
+        each = summary.metrics["per_class"].items()
+        row["per_class"] = {d: {m: e[m].value for m in PER_CLASS if m in e} for d, e in each}
+        row["confusions"] = dict(summary.confusions)
+        return row
+
+
+def heldout_margins(images: Tensor, labels: Tensor) -> Tensor:
+    """CLIP's margin [N] over the captions that nothing is tuned by."""
+    clip = load_clip()
+    cosines = clip.encode_images(images) @ clip.text_bank("heldout").T
+    asked = cosines.gather(1, labels[:, None])[:, 0]
+    return asked - cosines.scatter(1, labels[:, None], -torch.inf).amax(1)
