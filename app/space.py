@@ -29,7 +29,7 @@ PARTS = (
     "LOG.md",
     "docs",
 )
-UNTRACKED = {"__pycache__", "resume"}  # folders that git would leave out, for a copy that came without git
+UNTRACKED = {"__pycache__", "resume", "best"}  # folders that git would leave out, for a copy that came without git
 WAIT = 120.0  # seconds the page may take to answer
 
 
