@@ -43,6 +43,8 @@ class Looks:
         images = generate(now, labels, seeds, now.meta.sample)
         seen = {"images": run.trainer.images, "seconds": round(run.seconds, 2)}
         row = seen | self.probe.look(images, labels, seeds)
+        if not run.trainer.images:
+            row["real"] = self.probe.real(self.per_class)
         # Lines beyond a resumed run's place are about to be made again.
         rows = [one for one in read(self.folder) if one["images"] < row["images"]] + [row]
         write_synced(self.folder / LOOKS, "".join(json.dumps(one, allow_nan=False) + "\n" for one in rows).encode())

@@ -37,6 +37,16 @@ class Probe:
                 features = scorer.features(self.train.data.images)
                 self.references[scorer.name] = scorer, reference(scorer.id, self.train, features, None, SETS)
 
+    def real(self, per_class: int) -> dict:
+        """What real test digits score as sets, about as many as `per_class` of each class: {metric: value}."""
+        test = RealSource("test", self.train.info.dataset).data
+        rows = torch.cat([(test.labels == d).nonzero()[:per_class, 0] for d in range(len(self.train.class_names))])
+        found = {}
+        for name, (scorer, real) in self.references.items():
+            estimates = real.measure(scorer.features(test.images[rows]), SETS).estimates
+            found |= {f"{PREFIX[name]}{metric}": e.value for metric, e in estimates.items()}
+        return found
+
     def look(self, images: Tensor, labels: Tensor, seeds: Tensor) -> dict:
         """uint8 [N, C, H, W] -> a JSON object: n, metrics over all images, some for each class, matrices of counts."""
         table = score(self.scorers, images, labels, seeds)

@@ -57,7 +57,7 @@ class FakeRun:
 def looks_that_see(folder, rows, **options) -> Looks:
     """Looks whose judges find `rows`, one after another."""
     made, found = Looks(folder, 1, 100, **options), iter(rows)
-    made.probe = SimpleNamespace(look=lambda *_: next(found))
+    made.probe = SimpleNamespace(look=lambda *_: next(found), real=lambda per_class: {})
     return made
 
 

@@ -50,6 +50,14 @@ def test_every_limit_stops_the_run_after_two_looks_in_a_row_and_is_named(change,
     assert stops[:4] == [None] * 4 and words in stops[4] and len(stops) == 5
 
 
+def test_more_recall_than_real_digits_have_may_be_lost_down_to_theirs():
+    base = look(real={"second_recall": 0.9, "second_coverage": 0.95})
+    assert guard.beyond(base, look(second_recall=0.901)) == ()
+    assert len(guard.beyond(base, look(second_recall=0.899))) == 1
+    assert len(guard.beyond(base, look(second_coverage=0.889))) == 1, "the parent had less than real digits"
+    assert guard.beyond(base, look(second_coverage=0.891)) == ()
+
+
 @pytest.mark.parametrize("change", [{"second_recall": 0.921}, {"second_fd": 4.19}, {"second_fd": 1.0}, {"ink": 102.9}])
 def test_what_is_within_the_limits_stops_nothing(change):
     assert guard.beyond(BASE, look(**change)) == ()

@@ -83,6 +83,14 @@ def test_a_look_says_what_score_says_of_the_same_images():
     assert row["n"] == 300
 
 
+def test_real_digits_are_their_own_measure():
+    """The test digits of each class, held against the training digits as a look's are."""
+    probe, test = Probe(), load("mnist", "test")
+    rows = torch.cat([(test.labels == d).nonzero()[:30, 0] for d in range(10)])
+    row = probe.look(test.images[rows], test.labels[rows], rows)
+    assert probe.real(30) == pytest.approx({key: row[key] for key in probe.real(30)})
+
+
 def test_the_held_out_margin_is_of_other_captions(digits):
     images, labels, _ = digits
     pixels = images.float() / 255
