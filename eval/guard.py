@@ -2,9 +2,9 @@
 that reports: the second classifier, captions held out, the distance and spread of the whole set, the ink.
 
 The first look, at the parent, sets the limits; a recall or coverage above that of as many real digits, which comes of
-odd ones that lie far out, may be lost down to theirs. Among the looks within them the best is the one with the most digits
-read right by the second classifier, then with the largest held-out margin. After PATIENCE looks in a row beyond
-a limit, or as many as `STALE` that were no better, the run ends, and the best is what is kept.
+odd ones that lie far out, may be lost down to theirs. Among the looks within the limits the best is the one with the
+most digits read right by the second classifier, then with the largest held-out margin. After PATIENCE looks in a row
+beyond a limit, or STALE that were no better, the run ends, and the best is what is kept.
 """
 
 from typing import NamedTuple

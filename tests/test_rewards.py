@@ -14,6 +14,11 @@ from eval.summary import METRICS, summarise
 
 
 @pytest.fixture(scope="module")
+def probe():
+    return Probe()
+
+
+@pytest.fixture(scope="module")
 def digits():
     """Some real digits, and as many with the label of another."""
     test = load("mnist", "test")
@@ -62,9 +67,9 @@ def test_an_unknown_reward_is_refused():
         reward("fame")
 
 
-def test_a_look_says_what_score_says_of_the_same_images():
+def test_a_look_says_what_score_says_of_the_same_images(probe):
     images, labels = load("mnist", "test").images[:300].roll(1, 3), load("mnist", "test").labels[:300]
-    probe, seeds = Probe(), torch.arange(300)
+    seeds = torch.arange(300)
     row = probe.look(images, labels, seeds)
     assert set(OVERALL) | set(PER_CLASS) <= set(METRICS)
     scorers = load_scorers(("classifier", "second", "clip", "shape"))
@@ -83,9 +88,9 @@ def test_a_look_says_what_score_says_of_the_same_images():
     assert row["n"] == 300
 
 
-def test_real_digits_are_their_own_measure():
+def test_real_digits_are_their_own_measure(probe):
     """The test digits of each class, held against the training digits as a look's are."""
-    probe, test = Probe(), load("mnist", "test")
+    test = load("mnist", "test")
     rows = torch.cat([(test.labels == d).nonzero()[:30, 0] for d in range(10)])
     row = probe.look(test.images[rows], test.labels[rows], rows)
     assert probe.real(30) == pytest.approx({key: row[key] for key in probe.real(30)})
