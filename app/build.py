@@ -14,7 +14,19 @@ from starlette.routing import Route
 from app import api, files, links, markup, scripts, sprites
 from app.ahead import ahead
 from app.store import REAL, Store, usable
-from app.tabs import compare, confusion, denoise, generate, inspect, judges, lookalikes, reports, scores, training
+from app.tabs import (
+    compare,
+    confusion,
+    denoise,
+    generate,
+    inspect,
+    judges,
+    lookalikes,
+    reports,
+    scores,
+    training,
+    tuning,
+)
 from app.theme import style, theme
 from app.warm import warm
 from app.widgets import LANE, QUIET, guarded, still
@@ -31,6 +43,7 @@ TABS = {
     "lookalikes": lookalikes,
     "compare": compare,
     "training": training,
+    "tuning": tuning,
     "judges": judges,
     "reports": reports,
 }

@@ -54,6 +54,23 @@ def change(counts_a: Counts, counts_b: Counts, selected: tuple[int, int], judge:
     return _differences(gained, counts_b, selected, False, judge, "more in B") + told
 
 
+def still_change(before: Counts, after: Counts, judge: str) -> str:
+    """The table of `after` minus `before`, to be read and not clicked."""
+    top = max(abs(b - a) for rows in zip(before, after, strict=True) for a, b in zip(*rows, strict=True)) or 1
+    cells = [
+        [_still_cell(b - a, r == c, top) for c, (a, b) in enumerate(zip(*rows, strict=True))]
+        for r, rows in enumerate(zip(before, after, strict=True))
+    ]
+    told = '<p class="note">Digits, after minus before: green is better, red worse.</p>'
+    return _table(cells, judge, "Difference of confusion matrices", False) + told
+
+
+def _still_cell(value: int, diagonal: bool, top: int) -> str:
+    kind = "zero" if not value else "better" if (value > 0) == diagonal else "worse"
+    text = minus(f"{value:+d}") if value else "0"
+    return f'<td><span class="cell {kind}" style="--t:{(abs(value) / top) ** 0.5:.3f}">{text}</span></td>'
+
+
 def _differences(
     values: Sequence[Sequence[float]], counts: Counts, selected: tuple[int, int], hide_diagonal: bool, judge: str,
     unit: str,
@@ -67,13 +84,14 @@ def _differences(
     return _table(cells, judge, "Difference of confusion matrices")
 
 
-def _table(cells: Sequence[Sequence[str]], judge: str, title: str) -> str:
+def _table(cells: Sequence[Sequence[str]], judge: str, title: str, keys: bool = True) -> str:
     k = len(cells)
+    moves = " Arrow keys move between cells." if keys else ""
     head = "".join(f'<th scope="col">{c}</th>' for c in range(k))
     rows = "".join(f'<tr><th scope="row">{r}</th>{"".join(row)}</tr>' for r, row in enumerate(cells))
     return (
         f'<table class="matrix" style="--k:{k}" aria-label="{title} of '
-        f'{escape(judge)}: rows are the digit asked for, columns the digit judged. Arrow keys move between cells.">'
+        f'{escape(judge)}: rows are the digit asked for, columns the digit judged.{moves}">'
         f'<thead><tr><td></td><th class="axis" colspan="{k}" scope="colgroup">judged by {escape(judge)}</th></tr>'
         f'<tr><td class="axis down"><span>asked</span></td>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>"

@@ -16,6 +16,8 @@ from app.runs import read as read_run
 from app.shelf import Shelf, is_own
 from app.sweep import SWEEP, Sweep
 from app.sweep import read as read_sweep
+from app.tuned import SUMMARY, Tuning
+from app.tuned import read as read_tuning
 from app.words import plural
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, read_meta
 from diffusion_core.checkpoint import load as load_checkpoint
@@ -80,6 +82,7 @@ class Store:
         self._reports = Kept(load_report, size=24)
         self._runs = Kept(read_run, size=16)
         self._sweeps = Kept(read_sweep, size=16)
+        self._tunings = Kept(read_tuning, size=16)
         self.shelf = Shelf()
         self.judges = Judges(self.explain)
 
@@ -210,6 +213,23 @@ class Store:
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
         return Entry(path.name, f"{path.name} · {plural(run.images, 'image')}")
+
+    # --- tunings -----------------------------------------------------------
+
+    def tunings(self) -> list[Entry]:
+        """Everything that was tuned by a reward; damaged ones carry their problem."""
+        return [self._tuning_entry(path) for path in self._folders(self.root, SUMMARY)]
+
+    def tuning(self, key: str) -> Tuning:
+        """The tuning called NAME; `UserError` for an unknown or damaged one."""
+        return self._tunings(self.root / _known(key, self.tunings(), "tuning"))
+
+    def _tuning_entry(self, path: Path) -> Entry:
+        try:
+            found = self._tunings(path)
+        except UserError as error:
+            return Entry(path.name, path.name, self.explain(error))
+        return Entry(path.name, f"{path.name} · {found.summary['tune']['reward']}, of {found.summary['parent']}")
 
     # --- words -------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from app.looks import read
+from app.tuned import CHANGED, SUMMARY
 from app.watch import BEST, TUNING_EVERY, TUNING_PER_CLASS, Looks, ended
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, write_synced
@@ -19,9 +20,9 @@ from diffusion_core.noise import plan
 from diffusion_core.presets import tuned
 from diffusion_core.reward import METHODS, Aim
 from eval import guard
+from eval.judge import load_judge
 from eval.rewards import TUNED, reward
 
-SUMMARY, CHANGED = "tuning.json", "changed.npz"
 SEED, PER_CLASS, KEPT = 9_000_000, 100, 60  # of the pairs before and after, and how many of those are kept
 
 
@@ -87,12 +88,19 @@ def _said(rows: list[dict], kept: int, stop: str) -> list[str]:
 
 
 def keep_changed(parent: Checkpoint, child: Checkpoint, out: Path) -> None:
-    """`changed.npz`: the pairs of the same label and seed that differ most, the parent's drawn without guidance too."""
+    """`changed.npz`: the pairs of the same label and seed that differ most, and what the classifier reads in them.
+
+    The parent's are drawn as the child is: without guidance.
+    """
     labels, seeds = plan(PER_CLASS, SEED, child.meta.network.classes)
     before, after = (generate(model, labels, seeds, child.meta.sample) for model in (parent, child))
     apart = (before.int() - after.int()).square().flatten(1).sum(1)
     most = apart.argsort(descending=True, stable=True)[:KEPT]
-    arrays = {"labels": labels[most], "seeds": seeds[most], "before": before[most, 0], "after": after[most, 0]}
+    read = load_judge("classifier").logits
+    arrays = {
+        "labels": labels[most], "seeds": seeds[most], "before": before[most], "after": after[most],
+        "read_before": read(before[most]).argmax(1), "read_after": read(after[most]).argmax(1),
+    }  # fmt: skip
     with open(out / f"{CHANGED}.tmp", "wb") as file:
         np.savez_compressed(file, **{key: torch.as_tensor(value).numpy() for key, value in arrays.items()})
     (out / f"{CHANGED}.tmp").replace(out / CHANGED)

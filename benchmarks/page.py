@@ -31,6 +31,7 @@ READY = {
     "lookalikes": ".tabitem:visible .sample",
     "compare": ".tabitem:visible .pair",
     "training": ".tabitem:visible .grid-film",
+    "tuning": ".tabitem:visible :is(.pair, .empty):visible",
     "judges": ".tabitem:visible .cell:visible",
     "reports": ".tabitem:visible .report",
 }

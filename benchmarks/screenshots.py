@@ -22,6 +22,7 @@ VIEWS = {
     "lookalikes": "a=mnist",
     "compare": "a=mnist-early&b=mnist",
     "training": "runs=mnist,mnist-turbo",
+    "tuning": "",
     "judges": "",
     "reports": "",
 }

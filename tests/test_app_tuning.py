@@ -37,8 +37,9 @@ def test_it_tunes_keeps_the_best_and_says_what_changed(capsys, tmp_path):
     assert meta.sha256 == parent.sha256, "the look that is kept is the parent itself"
     assert json.loads((out / "tuning.json").read_text())["parent"] == "tiny"
     with np.load(out / "changed.npz", allow_pickle=False) as changed:
-        assert changed["before"].shape == changed["after"].shape == (60, 28, 28)
+        assert changed["before"].shape == changed["after"].shape == (60, 1, 28, 28)
         assert np.array_equal(changed["before"], changed["after"]), "nothing changed, since nothing was better"
+        assert np.array_equal(changed["read_before"], changed["read_after"]) and len(changed["read_after"]) == 60
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert all("reward" in line for line in lines)
 

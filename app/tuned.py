@@ -1,0 +1,142 @@
+"""A tuning as it lies on disk, and what the page says of it: reward against guards, before and after. No gradio."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from app import looks, markup, matrix, sprites
+from app.figures import BLUE, ORANGE, REAL, layout
+from app.words import JUDGES, minus, plural, the
+from diffusion_core.errors import UserError
+
+SUMMARY, CHANGED = "tuning.json", "changed.npz"
+ARRAYS = ("labels", "seeds", "before", "after", "read_before", "read_after")
+# What is followed, and what only watches: metric -> name, colour, dash.
+LINES = {
+    "clip_margin": ("CLIP margin (followed)", ORANGE, "solid"),
+    "heldout_margin": ("CLIP margin, captions held out", ORANGE, "dot"),
+    "second_recall": ("recall", BLUE, "solid"),
+    "second_coverage": ("coverage", BLUE, "dash"),
+    "second_fd": ("Frechet distance", "#aa4499", "solid"),
+    "ink": ("ink", REAL, "solid"),
+}
+NUMBERS = {
+    "accuracy": ("Classifier accuracy", 100, " %", 2),
+    "second_accuracy": ("Second classifier's accuracy", 100, " %", 2),
+    "clip_margin": ("CLIP margin", 1, "", 3), "heldout_margin": ("CLIP margin, captions held out", 1, "", 3),
+    "fd": ("Frechet distance", 1, "", 3), "recall": ("Recall", 100, " %", 1), "coverage": ("Coverage", 100, " %", 1),
+    "second_fd": ("Frechet distance, second classifier", 1, "", 3),
+    "second_recall": ("Recall, second classifier", 100, " %", 1),
+    "second_coverage": ("Coverage, second classifier", 100, " %", 1), "ink": ("Ink", 1, "", 1),
+}  # fmt: skip
+
+
+class Tuning(NamedTuple):
+    """What `tuning.json`, `evaluations.jsonl` and `changed.npz` hold."""
+
+    name: str
+    summary: dict
+    looks: tuple[dict, ...]
+    changed: dict[str, np.ndarray]
+
+    @property
+    def kept(self) -> dict:
+        """The look whose weights were kept."""
+        return next(look for look in self.looks if look["images"] == self.summary["kept"])
+
+
+def read(folder: Path) -> Tuning:
+    """The tuning in `folder`; `UserError` where one of its files is damaged."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_text())
+        with np.load(folder / CHANGED, allow_pickle=False) as file:
+            changed = {key: file[key] for key in ARRAYS}
+        found = Tuning(folder.name, summary, tuple(looks.read(folder)), changed)
+        lead(found)  # all that it says is there, or the tuning is damaged
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise UserError(f"The tuning of {folder.name} is damaged ({type(error).__name__}). Tune it again.") from None
+    return found
+
+
+def lead(tuning: Tuning) -> str:
+    """What was followed, when and why it ended, and what was kept."""
+    said, how = tuning.summary, tuning.summary["tune"]
+    last = tuning.looks[-1]["images"]
+    guarded = "" if said["guarded"] else " Nothing guarded it."
+    kept = "the parent itself" if not said["kept"] else f"the weights after {plural(said['kept'], 'image')}"
+    text = (
+        f"{said['parent']}, tuned by the reward {how['reward']}: it ended after {plural(last, 'image')}, since "
+        f"{said['stopped']}.{guarded} Kept: {kept}."
+    )
+    note = (
+        f"Every look is at the same {tuning.looks[0]['n']:,} labels and seeds, drawn without guidance. What was "
+        "followed is no evidence; the second classifier, the captions held out and the set's recall, coverage and "
+        "distance guard the run, and the classifier only reports."
+    )
+    return f'<p class="lead">{markup.escape(text)}</p>{markup.note(note)}'
+
+
+def figure(tuning: Tuning) -> go.Figure:
+    """Reward and guards over the run, in per cent of the parent's; a line where the weights were kept."""
+    shown = go.Figure(layout=layout("of the parent's (%)", "images followed"))
+    x, base = [look["images"] for look in tuning.looks], tuning.looks[0]
+    for key, (name, colour, dash) in LINES.items():
+        shown.add_trace(
+            go.Scatter(
+                x=x, y=[100 * look[key] / base[key] if base[key] else None for look in tuning.looks], name=name,
+                mode="lines+markers", line={"color": colour, "width": 2, "dash": dash}, marker={"size": 5},
+                hovertemplate=f"%{{x:,}} images: %{{y:.1f}} %<extra>{name}</extra>",
+            )
+        )  # fmt: skip
+    shown.add_vline(x=tuning.kept["images"], line={"color": "#808080", "width": 1.5, "dash": "dash"})
+    return shown.update_layout(height=400)
+
+
+def numbers(tuning: Tuning) -> str:
+    """The parent, what was kept, and the last look."""
+    columns = (tuning.looks[0], tuning.kept, tuning.looks[-1])
+    rows = []
+    for key, (name, scale, unit, places) in NUMBERS.items():
+        rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns)))
+    return markup.table(("", "parent", "kept", "at the end"), rows, "Before and after")
+
+
+def confusions(tuning: Tuning, judge: str) -> str:
+    """The matrix of what was kept minus the parent's, read by one judge."""
+    before, after = (look["confusions"].get(judge) for look in (tuning.looks[0], tuning.kept))
+    if before is None or after is None:
+        return markup.note(f"{JUDGES[judge]} did not look at this run.", "empty")
+    return matrix.still_change(before, after, the(judge))
+
+
+def gallery(tuning: Tuning, count: int = 24) -> str:
+    """The pairs of the same label and seed that changed most."""
+    found = {key: values[:count] for key, values in tuning.changed.items()}
+    sides = [sprites.thumbnails(torch.from_numpy(found[key])) for key in ("before", "after")]
+    items = []
+    for i, label in enumerate(found["labels"].tolist()):
+        halves = "".join(
+            _half(side, sides[k][i], int(found[f"read_{side}"][i]), label) for k, side in enumerate(("before", "after"))
+        )
+        seed = int(found["seeds"][i])
+        name = f'<span class="asked"><b>{label}</b><span class="seed">seed {seed}</span></span>'
+        items.append(f'<li class="pair">{name}{halves}</li>')
+    return f'<ul class="pairs changed" aria-label="Changed most">{"".join(items)}</ul>'
+
+
+def _half(side: str, uri: str, read: int, label: int) -> str:
+    kind, sign = ("right", "✓") if read == label else ("wrong", "✗")
+    return (
+        f'<span class="half">{markup.image(uri, f"{side}: digit {label}")}<span class="caption"><em>{side}</em>'
+        f'<span class="verdict {kind}"><i>{sign}</i> Classifier <b>{read}</b></span></span></span>'
+    )
+
+
+def judges(tuning: Tuning) -> Sequence[str]:
+    """Who looked, in the order of the page."""
+    return [judge for judge in JUDGES if judge in tuning.looks[0]["confusions"]]
