@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app import looks
+from app import looks, tuning
 from app.cli import main
 from app.watch import BEST, Looks, ended
 from diffusion_core import checkpoint as checkpoints
@@ -21,8 +21,9 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
     return code, *capsys.readouterr()
 
 
-def test_it_tunes_keeps_the_best_and_says_what_changed(capsys, tmp_path):
+def test_it_tunes_keeps_the_best_and_says_what_changed(capsys, tmp_path, monkeypatch):
     """An untrained network does not become good in two steps: the guard keeps the parent."""
+    monkeypatch.setattr(tuning, "TUNING_PER_CLASS", 5)
     parent, out = save_tiny(tmp_path / "tiny"), tmp_path / "tuned"
     command = ("finetune", tmp_path / "tiny", "--out", out, "--last", 1, "--json")
     code, text, errors = run(capsys, *command, "--images", 64)

@@ -326,6 +326,6 @@ def test_a_run_is_shown_from_noise_to_digits(visit):
 def test_every_tab_is_reached_on_a_phone(visit):
     """Also those behind "…"; that they fit is in test_browser_access.py."""
     page = visit(width=390, height=844)
-    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Judges", "Reports", "Generate"):
+    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Tuning", "Judges", "Reports", "Generate"):
         open_tab(page, tab)
         page.wait_for_selector(READY)
