@@ -10,6 +10,7 @@ import gradio_client
 import pytest
 from playwright.sync_api import expect
 
+from app.build import TABS
 from app.words import JUDGES
 from tests.browser import READY, WAIT
 from tests.pages import PER_CLASS
@@ -326,6 +327,6 @@ def test_a_run_is_shown_from_noise_to_digits(visit):
 def test_every_tab_is_reached_on_a_phone(visit):
     """Also those behind "…"; that they fit is in test_browser_access.py."""
     page = visit(width=390, height=844)
-    for tab in ("Scores", "Confusion", "Compare", "Denoise", "Inspect", "Training", "Tuning", "Judges", "Reports", "Generate"):
-        open_tab(page, tab)
+    for module in reversed(TABS.values()):
+        open_tab(page, module.TITLE)
         page.wait_for_selector(READY)
