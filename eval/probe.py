@@ -11,7 +11,7 @@ from torch import Tensor
 from eval.clip import load_clip
 from eval.scorers import Scorer, load_scorers, score
 from eval.sources import RealSource
-from eval.spaces import PREFIX, reference
+from eval.spaces import PREFIX, as_many, reference
 from eval.summary import summarise
 
 SCORERS = ("classifier", "second", "clip", "shape")
@@ -40,7 +40,8 @@ class Probe:
     def real(self, per_class: int) -> dict:
         """What real test digits score as sets, about as many as `per_class` of each class: {metric: value}."""
         test = RealSource("test", self.train.info.dataset).data
-        rows = torch.cat([(test.labels == d).nonzero()[:per_class, 0] for d in range(len(self.train.class_names))])
+        classes = len(self.train.class_names)
+        rows = as_many(test.labels, torch.arange(classes).repeat(per_class), classes)
         found = {}
         for name, (scorer, real) in self.references.items():
             estimates = real.measure(scorer.features(test.images[rows]), SETS).estimates

@@ -45,7 +45,7 @@ def distances(
     train, test = RealSource("train", dataset), RealSource("test", dataset)
     classes = len(train.class_names)
     judges = [scorer for scorer in scorers if scorer.name in PREFIX and hasattr(scorer, "features")]
-    floor_rows = _as_many(test.data.labels, labels, classes)
+    floor_rows = as_many(test.data.labels, labels, classes)
     scopes = list(_scopes(labels, classes))
     found = {kind: {"overall": {}, "per_class": {str(d): {} for d in range(classes)}} for kind in Distances._fields}
     found["floor_n"] = {"overall": len(floor_rows), "per_class": {}}
@@ -105,7 +105,7 @@ def _rows(labels: Tensor, label: int | None) -> Tensor:
     return torch.arange(len(labels)) if label is None else (labels == label).nonzero()[:, 0]
 
 
-def _as_many(real: Tensor, labels: Tensor, classes: int) -> Tensor:
+def as_many(real: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Indices of real images, as many of each class as `labels` has, or all where there are fewer."""
     shuffled = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
     if (labels == UNLABELLED).all():
