@@ -27,12 +27,12 @@ LINES = {
 }
 NUMBERS = {
     "accuracy": ("Classifier accuracy", 100, " %", 2),
-    "second_accuracy": ("Second classifier's accuracy", 100, " %", 2),
-    "clip_margin": ("CLIP margin", 1, "", 3), "heldout_margin": ("CLIP margin, captions held out", 1, "", 3),
+    "second_accuracy": ("Second classifier", 100, " %", 2),
+    "clip_margin": ("CLIP margin", 1, "", 3), "heldout_margin": ("CLIP margin, held out", 1, "", 3),
     "fd": ("Frechet distance", 1, "", 3), "recall": ("Recall", 100, " %", 1), "coverage": ("Coverage", 100, " %", 1),
-    "second_fd": ("Frechet distance, second classifier", 1, "", 3),
-    "second_recall": ("Recall, second classifier", 100, " %", 1),
-    "second_coverage": ("Coverage, second classifier", 100, " %", 1), "ink": ("Ink", 1, "", 1),
+    "second_fd": ("Frechet distance, second", 1, "", 3),
+    "second_recall": ("Recall, second", 100, " %", 1),
+    "second_coverage": ("Coverage, second", 100, " %", 1), "ink": ("Ink", 1, "", 1),
 }  # fmt: skip
 
 
@@ -98,12 +98,12 @@ def figure(tuning: Tuning) -> go.Figure:
 
 
 def numbers(tuning: Tuning) -> str:
-    """The parent, what was kept, and the last look."""
-    columns = (tuning.looks[0], tuning.kept, tuning.looks[-1])
+    """The parent and what was kept."""
+    columns = (tuning.looks[0], tuning.kept)
     rows = []
     for key, (name, scale, unit, places) in NUMBERS.items():
         rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns)))
-    return markup.table(("", "parent", "kept", "at the end"), rows, "Before and after")
+    return markup.table(("", "parent", "kept"), rows, "Before and after")
 
 
 def confusions(tuning: Tuning, judge: str) -> str:

@@ -33,8 +33,9 @@ part train-mnist-fast $RUN -m app train --preset mnist --images "$(seen mnist-fa
 [ -d "$OUT/mnist" ] || cp -r "$OUT/mnist-fast" "$OUT/mnist"
 part train-mnist $RUN -m app train --preset mnist --images "$(seen mnist)" --out "$OUT/mnist"
 part distil-mnist-turbo $RUN -m app distill "$OUT/mnist" --images "$(seen mnist-turbo)" --out "$OUT/mnist-turbo"
+part tune-mnist-clip $RUN -m app finetune "$OUT/mnist" --images "$(seen mnist-clip)" --out "$OUT/mnist-clip"
 
-for name in mnist mnist-turbo mnist-fast mnist-early; do
+for name in mnist mnist-turbo mnist-clip mnist-fast mnist-early; do
     part "score-$name" $RUN -m app score "$OUT/$name" --per-class 1000 --out "$OUT/$name/reports/p1000-s0"
 done
 for other in mnist-turbo mnist-fast mnist-early; do
