@@ -16,8 +16,10 @@ NARROW = "document.documentElement.scrollWidth <= innerWidth"
 
 
 def patient(visit, view: str, width: int = 1280):
-    """A visit, and a second one where the first stays empty: in one run of six Compare with all real digits as A was not
-    filled within the time, for a reason that was not found."""
+    """A visit, and a second one where the first stays empty.
+
+    In one run of six Compare, with all real digits as A, was not filled in time; why was not found.
+    """
     try:
         return visit(view, width)
     except Late:
