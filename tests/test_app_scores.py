@@ -1,13 +1,14 @@
 """Scores and Compare: the figures and sentences say what the reports say."""
 
 import re
+import shutil
 from html import unescape
 from urllib.parse import parse_qsl
 
 import pytest
 
 from app import changes, figures, links, pair_view, paired, words
-from app.build import TABS
+from app.build import CHECKPOINTS, TABS
 from app.colours import colour_of, pair_colours
 from app.store import Store
 from app.tabs import compare, scores
@@ -163,6 +164,18 @@ def test_cells_of_reports_that_are_no_pairs_are_not_subtracted(store):
     assert compare.cells(store, real, mnist, "accuracy", None, 0) == ("", "", "")
     with pytest.raises(UserError, match="no cells"):
         compare.opened_cell(store, real, mnist, "accuracy", (5, 6), 0)
+
+
+def test_reports_of_other_judges_are_said_to_be_in_place_of_the_comparison(store, tmp_path):
+    """With a message that passes the tab would stay empty."""
+    (tmp_path / "real").mkdir()
+    shutil.copytree(store.root / "mnist", tmp_path / "mnist")
+    shutil.copytree(CHECKPOINTS / "real" / "reports", tmp_path / "real" / "reports")
+    other = Store(tmp_path)
+    keys = other.report_key("real"), other.report_key("mnist")
+    verdict, figure, *rest = compare.show(other, *keys, "accuracy", "all", "differ", 0, None, 0, [keys[1]])
+    assert 'class="empty"' in verdict and "Different judges scored these reports" in verdict and figure is None
+    assert rest[:6] == [""] * 6 and "<table" in rest[6], "the table of several is there all the same"
 
 
 def test_a_and_b_never_share_a_colour(store):

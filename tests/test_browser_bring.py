@@ -3,7 +3,6 @@
 import re
 
 import torch
-from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
 from app.bring import TITLE
@@ -15,24 +14,13 @@ REAL = next((ROOT / "checkpoints" / "real" / "reports").iterdir()).name
 NARROW = "document.documentElement.scrollWidth <= innerWidth"
 
 
-def patient(visit, view: str, width: int = 1280):
-    """A visit, and a second one where the first stays empty.
-
-    In one run of six Compare, with all real digits as A, was not filled in time; why was not found.
-    """
-    try:
-        return visit(view, width)
-    except Late:
-        return visit(view, width)
-
-
 def test_own_samples_are_compared_and_stay_with_their_visitor(visit, tmp_path):
     test = load("mnist", "test")
     labels = test.labels[:12].clone()
     labels[:3] = (labels[:3] + 1) % 10
     write_npz(tmp_path / "mine.npz", test.images[:12], labels, torch.arange(12))
     view = f"?tab=compare&a=real/shipped-{REAL}"
-    page, other = patient(visit, view, 390), patient(visit, view)
+    page, other = visit(view, 390), visit(view)
     page.get_by_role("button", name=TITLE).click()
     page.locator("#bring input[type=file]").set_input_files(tmp_path / "mine.npz")
     page.get_by_text("mine.npz").first.wait_for()
@@ -58,7 +46,7 @@ def test_own_samples_are_compared_and_stay_with_their_visitor(visit, tmp_path):
 def test_judging_can_be_stopped(visit, tmp_path):
     train = load("mnist", "train")
     write_npz(tmp_path / "many.npz", train.images[:2000], train.labels[:2000], torch.arange(2000))
-    page = patient(visit, f"?tab=compare&a=real/shipped-{REAL}")
+    page = visit(f"?tab=compare&a=real/shipped-{REAL}")
     page.get_by_role("button", name=TITLE).click()
     page.locator("#bring input[type=file]").set_input_files(tmp_path / "many.npz")
     page.get_by_text("many.npz").first.wait_for()

@@ -62,7 +62,10 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     if not key_a or not key_b:
         return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
     a, b = bring.pair(store, key_a, key_b)
-    comparison = compare(a, b)
+    try:
+        comparison = compare(a, b)
+    except UserError as error:  # said where the comparison would stand: a message that passes would leave nothing
+        return markup.note(store.explain(error), "empty"), None, "", "", ""
     keys = [key for key in available(a) if any(row.metric == key for row in comparison.rows)]
     if metric not in keys:
         raise UserError("These reports have no such metric. Choose another one.")
@@ -150,7 +153,7 @@ def share(key_a, key_b, metric, keys) -> str:
 def show(store: Store, key_a, key_b, metric, digit, order, number, cell, turn, keys) -> tuple:
     """All that the tab shows."""
     shown = page(store, key_a, key_b, metric, digit, order, number)
-    changed = cells(store, key_a, key_b, metric, cell, turn)
+    changed = ("", "", "") if shown[1] is None else cells(store, key_a, key_b, metric, cell, turn)
     return *shown, *changed, *together(store, keys), share(key_a, key_b, metric, keys)
 
 
