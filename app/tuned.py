@@ -103,7 +103,7 @@ def numbers(tuning: Tuning) -> str:
     rows = []
     for key, (name, scale, unit, places) in NUMBERS.items():
         rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns)))
-    return markup.table(("", "parent", "kept"), rows, "Before and after")
+    return markup.table(("over all digits", "parent", "kept"), rows, "Before and after")
 
 
 def confusions(tuning: Tuning, judge: str) -> str:

@@ -50,6 +50,8 @@ class Tuner(Trainer):
         super().__init__(parent.meta.network, config, data, device)
         if tune.method not in METHODS:
             raise UserError(f"There is no way of tuning {tune.method!r}. Known: {', '.join(METHODS)}.")
+        if tune.method == "ddpo" and sample.steps < 2:
+            raise UserError("ddpo needs a checkpoint that is drawn in two steps or more: only steps with noise count.")
         self.parent, self.parent_sha256 = parent.denoiser, parent.meta.sha256
         self.tune, self.sample, self.reward = tune, sample, reward
         self.sigmas = noise_levels(self.sample).to(device)

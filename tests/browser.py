@@ -36,6 +36,8 @@ def server(tmp_path_factory):
     shutil.copytree(ROOT / "checkpoints" / "mnist", root / "slow", ignore=shutil.ignore_patterns("reports", "resume"))
     student = shutil.ignore_patterns("reports", "resume")
     shutil.copytree(ROOT / "checkpoints" / "mnist-turbo", root / "student", ignore=student)
+    tuning = shutil.ignore_patterns("reports", "checkpoint.json", "model.safetensors")
+    shutil.copytree(ROOT / "checkpoints" / "mnist-clip", root / "tuned", ignore=tuning)
     for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
     with served(root, folder) as address:

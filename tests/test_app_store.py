@@ -1,6 +1,7 @@
 """The store: what is on disk is offered, what is damaged is named, and nothing else is ever opened."""
 
 import shutil
+import threading
 
 import pytest
 import torch
@@ -128,5 +129,9 @@ def test_after_warming_up_nothing_is_loaded_any_more(root, monkeypatch, damaged)
     assert {f"{judge}_label" for judge in JUDGES} <= set(columns) and problems == []
 
 
-def test_with_nothing_to_warm_up_nothing_happens(tmp_path):
-    warm(Store(tmp_path)).join(60)
+def test_with_nothing_to_warm_up_nothing_happens(tmp_path, monkeypatch):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    thread = warm(Store(tmp_path))
+    thread.join(60)
+    assert raised == [] and not thread.is_alive()

@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 
 from app.build import TABS
 from app.words import JUDGES
-from tests.browser import READY, WAIT
+from benchmarks.page import READY as CONTENT
+from diffusion_core.data import ROOT
+from tests.browser import WAIT
 from tests.pages import PER_CLASS
 
 
@@ -327,6 +329,21 @@ def test_a_run_is_shown_from_noise_to_digits(visit):
 def test_every_tab_is_reached_on_a_phone(visit):
     """Also those behind "…"; that they fit is in test_browser_access.py."""
     page = visit(width=390, height=844)
-    for module in reversed(TABS.values()):
+    for key, module in reversed(TABS.items()):
         open_tab(page, module.TITLE)
-        page.wait_for_selector(READY)
+        page.wait_for_selector(CONTENT[key])
+        assert page.locator(".tabitem:visible").count() == 1
+
+
+def test_a_tuning_shows_what_it_did(visit):
+    page = visit("?tab=tuning&judge=second")
+    panel = page.locator(".tabitem:visible")
+    expect(panel.locator(".lead")).to_contain_text("mnist, tuned by the reward clip")
+    expect(panel.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(6)
+    expect(panel.locator(".matrix .cell")).to_have_count(100)
+    expect(panel.get_by_label("Second classifier", exact=True)).to_be_checked()
+    rows = [json.loads(line) for line in (ROOT / "checkpoints/mnist-clip/evaluations.jsonl").read_text().splitlines()]
+    gained = rows[-1]["confusions"]["classifier"][9][9] - rows[0]["confusions"]["classifier"][9][9]
+    panel.get_by_label("Classifier", exact=True).check()
+    expect(panel.locator(".matrix .cell").last).to_have_text(f"{gained:+d}")
+    expect(panel.locator(".changed .pair")).to_have_count(24)

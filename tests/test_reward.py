@@ -234,6 +234,11 @@ def test_an_unknown_way_is_refused(tiny):
         tuner(tiny, method="magic")
 
 
+def test_a_policy_needs_a_step_with_noise(tiny):
+    with pytest.raises(UserError, match="two steps or more"):
+        tuner(tiny, sample=replace(SAMPLE, steps=1), method="ddpo")
+
+
 def test_a_run_resumes_bit_for_bit_and_says_what_it_was_tuned_by(tiny, tmp_path):
     tune, aim = TuneConfig(last=1), Aim(darkness, ("clip",))
     chosen = tuned(tiny.meta, tune)

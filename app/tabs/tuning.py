@@ -12,7 +12,7 @@ from app.words import JUDGES
 from diffusion_core.errors import UserError
 
 TITLE = "Tuning"
-NONE = "Nothing was tuned yet. Tune a checkpoint: python -m app finetune mnist"
+NONE = "Nothing was tuned yet. Tune a checkpoint: python -m app finetune mnist --out checkpoints/mine"
 
 # ---------------------------------------------------------------- pure
 
