@@ -45,7 +45,7 @@ def endpoints(store: Store) -> dict[str, Callable]:
         model = store.checkpoint(checkpoint)
         own = model.meta.sample
         wanted = (own.steps if steps is None else steps, own.guidance if guidance is None else guidance)
-        labels, seeds, config = request.request(digits, count, seed, own.sampler, *wanted, own)
+        labels, seeds, config, _ = request.request(digits, count, seed, own.sampler, *wanted, own)
         images = draw(model, labels, seeds, config)
         return {
             "labels": labels.tolist(),

@@ -79,8 +79,11 @@ def build_parser() -> Parser:
     tune.add_argument("--reward", default="clip", help="clip, clip-raw or clip+selector (default: clip)")
     tune.add_argument("--method", default="draft", help="draft, refl, ddpo or weighted (default: draft)")
     tune.add_argument("--last", type=int, default=6, help="network calls that the gradient goes through (default: 6)")
-    tune.add_argument("--distance", type=float, default=30.0, help="price of leaving the parent (default: 30)")
+    tune.add_argument("--distance", type=float, default=300.0, help="price of leaving the parent (default: 300)")
     tune.add_argument("--focus", type=float, default=0.5, help="share of digits drawn by need (default: 0.5)")
+    tune.add_argument(
+        "--guard-clip", metavar="NAME", help="another CLIP that watches: an open_clip TAG/WEIGHTS, or a folder"
+    )
     tune.add_argument("--unguarded", dest="guarded", action="store_false", help="go on whatever is lost, to see it")
     tune.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PARENT-REWARD)")
     _add_sitting(tune)
@@ -92,9 +95,6 @@ def build_parser() -> Parser:
     sample.add_argument("--write", metavar="NUMBER", help="a number such as 2026, its digits in their order")
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
-    sample.add_argument(
-        "--clip-guidance", type=float, metavar="SCALE", help="lead the digits by CLIP's margin, such as 1"
-    )
     add_sampling(sample)
 
     score = command("score", "Judge a checkpoint, anybody's images, or the real test digits; writes a report.")

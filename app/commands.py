@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.sampling import is_given, sample_config
+from app.sampling import is_given, lead_of, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import to_dict
@@ -62,16 +62,6 @@ def distill(arguments: Namespace) -> dict:
     return result
 
 
-def lead_of(arguments: Namespace):
-    """Guidance by CLIP; None where it was not asked for."""
-    if arguments.clip_guidance is None:
-        return None
-    from diffusion_core.lead import Lead
-    from eval.rewards import reward
-
-    return Lead(reward("clip"), arguments.clip_guidance).validate()
-
-
 def finetune(arguments: Namespace) -> dict:
     from app.tuning import Request, tune
     from diffusion_core.config import TuneConfig
@@ -79,7 +69,9 @@ def finetune(arguments: Namespace) -> dict:
     parent = checkpoints.load(checkpoint_folder(arguments.parent))
     out = arguments.out or CHECKPOINTS / f"{parent.name}-{arguments.reward}"
     how = TuneConfig(arguments.reward, arguments.method, arguments.last, arguments.distance, arguments.focus)
-    request = Request(parent, how, out, arguments.minutes, arguments.images, arguments.resume, arguments.guarded)
+    request = Request(
+        parent, how, out, arguments.minutes, arguments.images, arguments.resume, arguments.guarded, arguments.guard_clip
+    )
     result = tune(request)
     say(arguments, *result.pop("said"), f"'{parent.name}', tuned: {out}")
     return result
@@ -98,7 +90,7 @@ def sample(arguments: Namespace) -> dict:
         labels, seeds = written(arguments.write, arguments.seed, classes)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
-        images = generate(model, labels, seeds, config, progress, lead=lead_of(arguments))
+        images = generate(model, labels, seeds, config, progress, lead=lead_of(arguments.clip_guidance))
     write_images(arguments.out, images, labels, seeds)
     say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
     return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}
@@ -112,7 +104,8 @@ def score(arguments: Namespace) -> dict:
 
     source = open_source(arguments.source)
     if source.kind == "checkpoint" and is_given(arguments):
-        source = CheckpointSource(source.checkpoint, sample_config(source.sample, arguments))
+        lead = lead_of(arguments.clip_guidance)
+        source = CheckpointSource(source.checkpoint, sample_config(source.sample, arguments), lead)
     elif is_given(arguments):
         raise UserError("Sampling options apply to checkpoints only.")
     per_class = arguments.per_class

@@ -5,6 +5,7 @@ import torch
 from app import markup, sprites
 from app.card import card
 from app.request import CLASSES, MAX_SEED, Request, request, whole
+from app.sampling import lead_of
 from app.store import Store
 from app.takeaway import sample_command
 from app.verdicts import verdicts
@@ -19,26 +20,28 @@ ALIKE = 10  # variations of a digit
 NOISED_TO = 1.5
 
 
-def made_with(key: str, config: SampleConfig) -> dict:
+def made_with(key: str, config: SampleConfig, clip: float) -> dict:
     """What a click on a digit sends back, so that its card needs nothing that the server would have to keep."""
-    return {"key": key, "sampler": config.sampler, "steps": config.steps, "guidance": config.guidance}
+    how = {"sampler": config.sampler, "steps": config.steps, "guidance": config.guidance, "clip": clip}
+    return {"key": key, **how}
 
 
 def opened_card(store: Store, named) -> str:
     """The card of one digit, drawn again from its label, seed and settings. `UserError` for odd ones."""
-    checkpoint, (labels, seeds, config) = _asked(store, named)
+    checkpoint, (labels, seeds, config, clip) = _asked(store, named)
     label, seed = int(labels[0]), int(seeds[0])
-    image = generate(checkpoint, labels, seeds, config)
+    image = generate(checkpoint, labels, seeds, config, lead=lead_of(clip))
     row, near = store.judges.examined(image, labels)
-    command = sample_command(named["made"]["key"], f"--labels {label} --per-class 1", config, seed - label, "digit.npz")
+    which = f"--labels {label} --per-class 1"
+    command = sample_command(named["made"]["key"], which, config, clip, seed - label, "digit.npz")
     return card(image[0], label, seed, row, store.real_rows(label), near, command, named)
 
 
 def more_like(store: Store, named) -> str:
     """Ten variations of one digit: noised to `NOISED_TO`, and denoised with other noise. `UserError` as above."""
-    checkpoint, (labels, seeds, config) = _asked(store, named)
+    checkpoint, (labels, seeds, config, clip) = _asked(store, named)
     label, seed = int(labels[0]), int(seeds[0])
-    image = generate(checkpoint, labels, seeds, config)
+    image = generate(checkpoint, labels, seeds, config, lead=lead_of(clip))
     labels, others = labels.repeat(ALIKE), seed + 1 + torch.arange(ALIKE)
     images = varied(checkpoint, image.repeat(ALIKE, 1, 1, 1), labels, others, config, NOISED_TO)
     *_, (columns, _) = store.judges.verdicts(images, labels)
@@ -60,4 +63,4 @@ def _asked(store: Store, named) -> tuple[Checkpoint, Request]:
     seed = whole(named.get("seed"), "The seed", label, MAX_SEED)
     checkpoint = store.checkpoint(made.get("key"))
     settings = (made.get("sampler"), made.get("steps"), made.get("guidance"))
-    return checkpoint, request([label], 1, seed - label, *settings, checkpoint.meta.sample)
+    return checkpoint, request([label], 1, seed - label, *settings, checkpoint.meta.sample, clip=made.get("clip"))

@@ -13,18 +13,20 @@ CLASSES = 10
 MAX_COUNT = 8  # of each digit
 MAX_STEPS = 100
 MAX_GUIDANCE = 5
+MAX_CLIP = 10  # guidance by CLIP
 MAX_SEED = noise.MAX_SEED - 1000  # so that every digit of a large request still has its own
 
 
 class Request(NamedTuple):
-    """What to draw: labels and seeds int64 [N], and how."""
+    """What to draw: labels and seeds int64 [N], and how; `clip` is the scale of guidance by CLIP."""
 
     labels: Tensor
     seeds: Tensor
     config: SampleConfig
+    clip: float
 
 
-def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig, number="") -> Request:
+def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig, number="", clip=0) -> Request:
     """The settings of the page, checked; what they do not name is as the checkpoint recommends.
 
     A `number` is written instead of the chosen digits.
@@ -35,14 +37,14 @@ def request(digits, count, seed, sampler, steps, guidance, recommended: SampleCo
         steps=whole(steps, "Steps", 1, MAX_STEPS),
         guidance=amount(guidance, "Guidance", 0, MAX_GUIDANCE),
     ).validate()
-    seed = whole(seed, "The seed", 0, MAX_SEED)
+    seed, clip = whole(seed, "The seed", 0, MAX_SEED), amount(clip, "CLIP guidance", 0, MAX_CLIP)
     if number:
-        return Request(*noise.written(number.strip() if isinstance(number, str) else "", seed, CLASSES), config)
+        return Request(*noise.written(number.strip() if isinstance(number, str) else "", seed, CLASSES), config, clip)
     if not isinstance(digits, list | tuple) or not digits:
         raise UserError("Choose at least one digit.")
     wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
     count = whole(count, "The number of each digit", 1, MAX_COUNT)
-    return Request(*noise.plan(count, seed, CLASSES, tuple(wanted)), config)
+    return Request(*noise.plan(count, seed, CLASSES, tuple(wanted)), config, clip)
 
 
 def whole(value, name: str, low: int, high: int, text: bool = False) -> int:

@@ -272,7 +272,10 @@ def _rank(entry: Entry) -> tuple[bool, bool, bool, str]:
 def _settings(report: Report) -> list[str]:
     """What tells two reports of one checkpoint apart, in words."""
     sample = report.source.sample
-    return [f"{sample['steps']} steps", f"guidance {sample['guidance']:g}"] if sample else []
+    if not sample:
+        return []
+    led = [f"CLIP guidance {sample['clip_guidance']:g}"] if "clip_guidance" in sample else []
+    return [f"{sample['steps']} steps", f"guidance {sample['guidance']:g}", *led]
 
 
 def _stamp(folder: Path) -> tuple:

@@ -9,8 +9,8 @@ from diffusion_core.config import SampleConfig
 
 
 def takeaway(
-    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, images: Tensor, seed: int, written: bool = False,
-    frames: Sequence[Tensor] = (),
+    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, clip: float, images: Tensor, seed: int,
+    written: bool = False, frames: Sequence[Tensor] = (),
 ) -> str:  # fmt: skip
     """Downloads, the command that draws the same digits, and a link to this view."""
     digits = tuple(labels.tolist() if written else labels.unique().tolist())
@@ -18,7 +18,7 @@ def takeaway(
     which = f"--labels {','.join(map(str, digits))} --per-class {count}"
     if written:
         which = f"--write {''.join(map(str, digits))}"
-    command = sample_command(key, which, config, seed, "digits.npz")
+    command = sample_command(key, which, config, clip, seed, "digits.npz")
     columns = len(digits) if len(digits) > 1 else count
     files = (
         ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
@@ -39,9 +39,10 @@ def takeaway(
     )
 
 
-def sample_command(key: str, which: str, config: SampleConfig, seed: int, out: str) -> str:
-    """The command line that draws the same digits."""
+def sample_command(key: str, which: str, config: SampleConfig, clip: float, seed: int, out: str) -> str:
+    """The command line that draws the same digits; `clip` is the scale of guidance by CLIP."""
+    led = f"--clip-guidance {clip:g} " if clip else ""
     return (
         f"python -m app sample {key} {which} --sampler {config.sampler} --steps {config.steps} "
-        f"--guidance {config.guidance:g} --seed {seed} --out {out}"
+        f"--guidance {config.guidance:g} {led}--seed {seed} --out {out}"
     )

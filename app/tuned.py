@@ -11,6 +11,8 @@ import torch
 
 from app import looks, markup, matrix, sprites
 from app.figures import BLUE, ORANGE, REAL, layout
+from app.frontier import Point
+from app.frontier import read as read_ways
 from app.words import JUDGES, minus, plural, the
 from diffusion_core.errors import UserError
 
@@ -37,17 +39,26 @@ NUMBERS = {
 
 
 class Tuning(NamedTuple):
-    """What `tuning.json`, `evaluations.jsonl` and `changed.npz` hold."""
+    """What `tuning.json`, `evaluations.jsonl`, `changed.npz` and, where it is, `frontier.json` hold."""
 
     name: str
     summary: dict
     looks: tuple[dict, ...]
     changed: dict[str, np.ndarray]
+    ways: tuple[Point, ...] = ()  # other ways to fewer misread digits, measured beside it
 
     @property
     def kept(self) -> dict:
         """The look whose weights were kept."""
-        return next(look for look in self.looks if look["images"] == self.summary["kept"])
+        return self._at(self.summary["kept"])
+
+    @property
+    def best(self) -> dict:
+        """The look that the guard would have kept: the same, where it guarded."""
+        return self._at(self.summary["best_at"])
+
+    def _at(self, images: int) -> dict:
+        return next(look for look in self.looks if look["images"] == images)
 
 
 def read(folder: Path) -> Tuning:
@@ -60,14 +71,14 @@ def read(folder: Path) -> Tuning:
         lead(found)  # all that it says is there, or the tuning is damaged
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise UserError(f"The tuning of {folder.name} is damaged ({type(error).__name__}). Tune it again.") from None
-    return found
+    return found._replace(ways=read_ways(folder))
 
 
 def lead(tuning: Tuning) -> str:
     """What was followed, when and why it ended, and what was kept."""
     said, how = tuning.summary, tuning.summary["tune"]
     last = tuning.looks[-1]["images"]
-    guarded = "" if said["guarded"] else " Nothing guarded it."
+    guarded = "" if said["guarded"] else _unguarded(said)
     kept = "the parent itself" if not said["kept"] else f"the weights after {plural(said['kept'], 'image')}"
     text = (
         f"{said['parent']}, tuned by the reward {how['reward']}: it ended after {plural(last, 'image')}, since "
@@ -81,8 +92,16 @@ def lead(tuning: Tuning) -> str:
     return f'<p class="lead">{markup.escape(text)}</p>{markup.note(note)}'
 
 
+def _unguarded(said: dict) -> str:
+    """What the guard would have done."""
+    at = said["would_stop_at"]
+    stopped = f"would have ended it after {plural(at, 'image')}" if at is not None else "would not have ended it"
+    best = "the parent" if not said["best_at"] else f"the weights after {said['best_at']:,}"
+    return f" Nothing guarded it: the guard {stopped}, and kept {best}."
+
+
 def figure(tuning: Tuning) -> go.Figure:
-    """Reward and guards over the run, in per cent of the parent's; a line where the weights were kept."""
+    """Reward and guards over the run, in per cent of the parent's; a line at the best that the guard allows."""
     shown = go.Figure(layout=layout("of the parent's (%)", "images followed"))
     x, base = [look["images"] for look in tuning.looks], tuning.looks[0]
     for key, (name, colour, dash) in LINES.items():
@@ -93,17 +112,19 @@ def figure(tuning: Tuning) -> go.Figure:
                 hovertemplate=f"%{{x:,}} images: %{{y:.1f}} %<extra>{name}</extra>",
             )
         )  # fmt: skip
-    shown.add_vline(x=tuning.kept["images"], line={"color": "#808080", "width": 1.5, "dash": "dash"})
+    shown.add_vline(x=tuning.best["images"], line={"color": "#808080", "width": 1.5, "dash": "dash"})
     return shown.update_layout(height=400)
 
 
 def numbers(tuning: Tuning) -> str:
-    """The parent and what was kept."""
-    columns = (tuning.looks[0], tuning.kept)
+    """The parent and what was kept; of a run that nothing guarded, what the guard would have kept, too."""
+    columns = {"parent": tuning.looks[0], "kept": tuning.kept}
+    if not tuning.summary["guarded"]:
+        columns = {"parent": tuning.looks[0], "guard's choice": tuning.best, "the end": tuning.kept}
     rows = []
     for key, (name, scale, unit, places) in NUMBERS.items():
-        rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns)))
-    return markup.table(("over all digits", "parent", "kept"), rows, "Before and after")
+        rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns.values())))
+    return markup.table(("over all digits", *columns), rows, "Before and after")
 
 
 def confusions(tuning: Tuning, judge: str) -> str:

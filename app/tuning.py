@@ -36,6 +36,7 @@ class Request(NamedTuple):
     images: int | None
     must_resume: bool
     guarded: bool
+    independent: str | None
 
 
 def tune(request: Request) -> dict:
@@ -46,7 +47,8 @@ def tune(request: Request) -> dict:
     minutes, images = request.minutes, request.images
     if minutes is None and images is None:
         minutes = chosen.minutes
-    looks = Looks(out, TUNING_PER_CLASS, TUNING_EVERY, guard.decisions if request.guarded else None)
+    decide = guard.decisions if request.guarded else None
+    looks = Looks(out, TUNING_PER_CLASS, TUNING_EVERY, decide, independent=request.independent)
     if not (request.guarded and out.is_dir() and ended(out)):
         aim = Aim(reward(how.reward), TUNED[how.reward])
         fit(out, chosen, minutes, images, request.must_resume, parent, aim, looks)

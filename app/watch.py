@@ -11,6 +11,7 @@ from diffusion_core.fit import Run
 from diffusion_core.generate import generate
 from diffusion_core.noise import plan
 from eval import guard
+from eval.clip import load_clip
 from eval.probe import Probe
 
 BEST = "best"  # sub-folder with the best weights so far
@@ -25,19 +26,23 @@ Decide = Callable[[list[dict]], list[guard.Decision]]
 class Looks:
     """A `fit.Look` that writes what it sees. Told how to `decide`, it keeps the best weights and may end the run.
 
-    `untrained`: whether the very beginning is looked at, too.
+    `untrained`: whether the very beginning is looked at, too; `independent`: the name of another CLIP that looks.
     """
 
-    def __init__(self, folder: Path, per_class: int, every: int, decide: Decide | None = None, untrained: bool = True):
+    def __init__(
+        self, folder: Path, per_class: int, every: int, decide: Decide | None = None, untrained: bool = True,
+        independent: str | None = None,
+    ):  # fmt: skip
         self.folder, self.per_class, self.every = folder, per_class, every
         self.decide, self.untrained = decide, untrained
+        self.independent = load_clip(independent) if independent else None
         self.probe: Probe | None = None
 
     def at(self, run: Run) -> bool:
         """Draw, judge, write a line; whether the run may go on."""
         if not (run.trainer.images or self.untrained):
             return True
-        self.probe = self.probe or Probe(run.preset.train.dataset)
+        self.probe = self.probe or Probe(run.preset.train.dataset, independent=self.independent)
         now = run.checkpoint()
         labels, seeds = plan(self.per_class, SEED, now.meta.network.classes)
         images = generate(now, labels, seeds, now.meta.sample)

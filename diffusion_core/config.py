@@ -75,8 +75,9 @@ class TuneConfig:
     reward: str = "clip"  # its name; diffusion_core knows none
     method: str = "draft"  # one of reward.METHODS
     last: int = 6  # network calls that the gradient goes through: the last ones of the path ("ddpo": any)
-    distance: float = 30.0  # price of the difference between the estimates and the parent's, as the loss weighs it
-    focus: float = 0.5  # share of a batch whose labels are those that earn little
+    distance: float = 300.0  # price of the difference between the estimates and the parent's, as the loss weighs it
+    focus: float = 0.5  # share of the labels that are drawn by need: those that earn little
+    candidates: int = 4  # images drawn for each of a batch, of which those that earn least follow the reward
 
 
 @dataclass(frozen=True)

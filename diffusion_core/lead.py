@@ -21,11 +21,16 @@ FARTHEST = 1.0  # root mean square of what one call may add, in model range: two
 
 
 class Lead(NamedTuple):
-    """A reward (see reward.py), how strongly it leads, and between which noise levels: low < sigma <= high."""
+    """A reward (see reward.py), how strongly it leads, and between which noise levels: low < sigma <= high.
+
+    `name`: what the reward is called; `scorers`: those that are no judges any more of what is led by it.
+    """
 
     reward: Callable[[Tensor, Tensor], Tensor]
     scale: float
     interval: tuple[float, float] = (0.05, 5.0)
+    name: str = "reward"
+    scorers: tuple[str, ...] = ()
 
     def validate(self) -> "Lead":
         """Itself, or `UserError`."""

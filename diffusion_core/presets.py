@@ -35,7 +35,7 @@ SECOND_LEVEL = 1.2  # of the noise added between two calls; chosen in docs/sampl
 MOST_CALLS = 4  # that a student is trained for
 
 
-TUNE_TRAIN = TrainConfig(batch=64, lr=2e-5, warmup_images=1_000, decay_images=20_000, label_dropout=0.0)
+TUNE_TRAIN = TrainConfig(batch=64, lr=1e-5, warmup_images=1_000, decay_images=20_000, label_dropout=0.0)
 
 
 def preset(name: str) -> Preset:

@@ -5,7 +5,9 @@ DRaFT-K; Prabhudesai et al. 2023, AlignProp). `refl`: through one estimate of it
 ImageReward). `ddpo`: by the gradient of the policy, which needs no gradient of the reward (Black et al. 2024).
 `weighted`: the plain training loss, where examples whose estimate earns little count more.
 
-All but the last keep the estimates near the parent's, and all draw as the checkpoint is drawn, without guidance.
+All draw as the checkpoint is drawn, without guidance. The first two draw many candidates, follow the reward with those
+that earn least, and hold the rest where the parent puts them: a network that is only pushed drifts, and what drifts
+first is the variety of digits that nothing was wrong with (LOG.md).
 """
 
 from collections.abc import Callable
@@ -20,7 +22,9 @@ from diffusion_core.config import SampleConfig, TrainConfig, TuneConfig, to_dict
 from diffusion_core.data import Dataset
 from diffusion_core.denoiser import c_out
 from diffusion_core.errors import UserError
+from diffusion_core.generate import ROWS
 from diffusion_core.loss import denoising_loss, draw
+from diffusion_core.parallel import side_by_side
 from diffusion_core.pixels import to_unit
 from diffusion_core.samplers import SAMPLERS, ancestral
 from diffusion_core.schedules import noise_levels
@@ -36,8 +40,20 @@ class Aim(NamedTuple):
     scorers: tuple[str, ...]
 
 
+FOLLOWED = 4  # one of so many of a batch follows the reward: those of all candidates that earn least
+HELD = 4  # states for each image of a batch at which an estimate is held to the parent's
+FREE = 0.01  # of `TuneConfig.distance`: what those pay for it that follow the reward
 MEMORY = 0.95  # weight of the past in a label's mean reward
 FLOOR = 0.05  # of a label's share among those that are drawn by need, before they are made to sum to 1
+
+
+class Drawn(NamedTuple):
+    """Candidates: labels int [N], noise [N, C, H, W], x before each call [calls, N, C, H, W], rewards [N]."""
+
+    labels: Tensor
+    noise: Tensor
+    visited: Tensor
+    earned: Tensor
 
 
 class Tuner(Trainer):
@@ -60,50 +76,36 @@ class Tuner(Trainer):
         self.memory = nn.Module()
         self.memory.register_buffer("rewards", torch.zeros(parent.meta.network.classes))  # running means, by label
         self.parts["memory"] = self.memory
-        self.earned: Tensor | None = None  # by the last batch
+        self.earned: Tensor | None = None  # by all that the last step drew
 
     def configs(self) -> dict[str, dict]:
         return super().configs() | {"tune": to_dict(self.tune), "parent": {"sha256": self.parent_sha256}}
 
     def train_step(self) -> StepResult:
-        """A step, and what its images earned."""
+        """A step, and what the images that it drew earned on average, those it followed and all others."""
         return super().train_step()._replace(reward=float(self.earned.mean()))
 
     def losses(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The loss [N] of every image, and the noise level [N] that its gradient begins at."""
+        """The loss of every image that counts, and the noise level that its gradient begins at, [M] each."""
         x0, labels = x0.to(self.device), labels.to(self.device)
-        if self.tune.method != "weighted":
-            labels = self._by_need(labels, generator)
         losses, sigma = METHODS[self.tune.method](self, x0, labels, generator)
-        self._remember(labels)
-        return losses, sigma.expand(len(labels))
+        return losses, sigma.expand(len(losses))
 
     def draft(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Through the last calls of the whole path."""
-        last = min(self.tune.last, len(self.sigmas) - 1)
-        away: list[Tensor] = []
-        steps = self._path(self._near(labels, away), self._noise(x0, generator), generator)
-        with torch.no_grad():
-            for _ in range(len(self.sigmas) - 1 - last):
-                next(steps)
-        *_, end = steps
-        return self._loss(end.x, labels, sum(away) / len(away)), self.sigmas[-1 - last]
+        drawn = self._candidates(x0, labels, generator)
+        losses, sigma = self._through_path(*self._least(drawn), generator)
+        return losses + self._held(drawn, generator), sigma
 
     def refl(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Through one estimate, at a noise level of the second half of the path, another one every batch."""
-        levels = len(self.sigmas) - 1
-        at = int(torch.randint(levels // 2, levels, (1,), generator=generator))
-        away: list[Tensor] = []
-        denoise = self._near(labels, away)
-        steps = self._path(denoise, self._noise(x0, generator), generator)
-        with torch.no_grad():
-            for _ in range(at + 1):
-                step = next(steps)
-        estimate = denoise(step.x, self.sigmas[at])
-        return self._loss(estimate, labels, away[0]), self.sigmas[at]
+        drawn = self._candidates(x0, labels, generator)
+        losses, sigma = self._through_estimate(*self._least(drawn), generator)
+        return losses + self._held(drawn, generator), sigma
 
     def ddpo(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """- advantage x log p(x_next | x), for `last` of the steps of ancestral sampling (`samplers.ancestral`)."""
+        labels = self._by_need(labels, generator)
         with torch.no_grad():
             steps = ancestral(
                 lambda x, s: self.denoiser(x, s, labels), self.sigmas[0].float() * self._noise(x0, generator),
@@ -111,10 +113,10 @@ class Tuner(Trainer):
             )  # fmt: skip
             visited = [step.x for step in steps]
             self.earned = self.reward(to_unit(visited[-1], self.data.spec), labels)
+        self._remember(labels)
         advantage = (self.earned - self.earned.mean()) / (self.earned.std() + 1e-6)
-        random = torch.randperm(len(self.sigmas) - 2, generator=generator)[
-            : self.tune.last
-        ]  # the last step has no noise
+        random = torch.randperm(len(self.sigmas) - 2, generator=generator)  # the last step has no noise
+        random = random[: self.tune.last]
         away: list[Tensor] = []
         denoise, losses = self._near(labels, away), torch.zeros(len(labels), device=self.device)
         for i in random.tolist():
@@ -124,7 +126,7 @@ class Tuner(Trainer):
             mean, variance = D + kept.float() * (visited[i] - D), s_next.square() * (1 - kept)
             surprise = (visited[i + 1] - mean).square().mean(dim=(1, 2, 3)) / (2 * variance).float()  # -log p a pixel
             losses = losses + advantage * surprise / len(random)
-        return losses + self.tune.distance * sum(away) / len(away), self.sigmas[int(random[0])]
+        return losses + FREE * self.tune.distance * sum(away) / len(away), self.sigmas[int(random[0])]
 
     def weighted(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The training loss of real examples, each weighted by what its estimate lacks beside the batch's best."""
@@ -135,12 +137,75 @@ class Tuner(Trainer):
             estimate = self.denoiser(x0 + s * draws.noise, draws.sigma, labels)
             self.earned = self.reward(to_unit(estimate, self.data.spec), labels)
             weights = 1 + self.earned.max() - self.earned
+        self._remember(labels)
         return weights / weights.mean() * denoising_loss(self.denoiser, x0, draws), draws.sigma
+
+    def _through_path(self, labels: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        last = min(self.tune.last, len(self.sigmas) - 1)
+        away: list[Tensor] = []
+        steps = self._path(self._near(labels, away), noise, generator)
+        with torch.no_grad():
+            for _ in range(len(self.sigmas) - 1 - last):
+                next(steps)
+        *_, end = steps
+        return self._loss(end.x, labels, sum(away) / len(away)), self.sigmas[-1 - last]
+
+    def _through_estimate(self, labels: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        levels = len(self.sigmas) - 1
+        at = int(torch.randint(levels // 2, levels, (1,), generator=generator))
+        away: list[Tensor] = []
+        denoise = self._near(labels, away)
+        steps = self._path(denoise, noise, generator)
+        with torch.no_grad():
+            for _ in range(at + 1):
+                step = next(steps)
+        return self._loss(denoise(step.x, self.sigmas[at]), labels, away[0]), self.sigmas[at]
+
+    def _candidates(self, x0: Tensor, labels: Tensor, generator: torch.Generator) -> Drawn:
+        """`candidates` times a batch, drawn without a gradient, and what each earns."""
+        labels = self._by_need(labels.repeat(self.tune.candidates), generator)
+        noise = self._noise(x0.repeat(self.tune.candidates, 1, 1, 1), generator)
+        blocks = [slice(start, start + ROWS) for start in range(0, len(labels), ROWS)]
+        draws = [torch.Generator().manual_seed(seed) for seed in self._seeds(len(blocks), generator)]
+
+        @torch.no_grad()
+        def draw_block(i: int) -> tuple[Tensor, Tensor]:
+            rows = blocks[i]
+            steps = list(self._path(lambda x, s: self.denoiser(x, s, labels[rows]), noise[rows], draws[i]))
+            return torch.stack([step.x for step in steps[:-1]]), steps[-1].x
+
+        visited, ends = zip(*side_by_side(draw_block, range(len(blocks)), self.device), strict=True)
+        with torch.no_grad():
+            earned = self.reward(to_unit(torch.cat(ends), self.data.spec), labels)
+        self.earned = earned
+        self._remember(labels)
+        return Drawn(labels, noise, torch.cat(visited, 1), earned)
+
+    def _least(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """Labels and noise of the candidates that earn least, one for FOLLOWED images of a batch."""
+        rows = drawn.earned.argsort(stable=True)[: max(1, self.config.batch // FOLLOWED)]
+        return drawn.labels[rows], drawn.noise[rows]
+
+    def _held(self, drawn: Drawn, generator: torch.Generator) -> Tensor:
+        """What it costs that estimates of the other candidates, at random places of their paths, leave the parent's."""
+        others = drawn.earned.argsort(stable=True)[max(1, self.config.batch // FOLLOWED) :]
+        if not (self.tune.distance and len(others)):
+            return torch.zeros((), device=self.device)
+        count, last = HELD * self.config.batch, min(self.tune.last, len(self.sigmas) - 1)
+        who = others[torch.randint(len(others), (count,), generator=generator).to(self.device)]
+        at = torch.randint(len(self.sigmas) - 1 - last, len(self.sigmas) - 1, (count,), generator=generator)
+        away: list[Tensor] = []
+        self._near(drawn.labels[who], away)(drawn.visited[at, who], self.sigmas[at].float())
+        return self.tune.distance * away[0].mean()
 
     def _path(self, denoise: Callable, noise: Tensor, generator: torch.Generator):
         """The sampler that the checkpoint is drawn with, from pure noise."""
         start = self.sigmas[0].float() * noise
         return SAMPLERS[self.sample.sampler](denoise, start, self.sigmas, lambda: self._noise(noise, generator))
+
+    @staticmethod
+    def _seeds(count: int, generator: torch.Generator) -> list[int]:
+        return torch.randint(2**31, (count,), generator=generator).tolist()
 
     def _noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
         return torch.randn(like.shape, generator=generator).to(self.device)
@@ -159,16 +224,15 @@ class Tuner(Trainer):
             D = recomputed(own, x, sigma, use_reentrant=False)
             with torch.no_grad():
                 theirs = self.parent(x, sigma, labels)
-            away.append(((D - theirs) / c_out(sigma).to(D.dtype)).square().mean(dim=(1, 2, 3)))
+            scale = c_out(sigma).to(D.dtype).view(-1, 1, 1, 1)
+            away.append(((D - theirs) / scale).square().mean(dim=(1, 2, 3)))
             return D
 
         return denoise
 
     def _loss(self, x: Tensor, labels: Tensor, away: Tensor) -> Tensor:
         """Minus the reward of images in model range, plus what the distance from the parent costs."""
-        earned = self.reward(to_unit(x, self.data.spec), labels)
-        self.earned = earned.detach()
-        return self.tune.distance * away - earned
+        return FREE * self.tune.distance * away - self.reward(to_unit(x, self.data.spec), labels)
 
     def _by_need(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The labels of a batch, a share of them replaced by labels that earn little."""

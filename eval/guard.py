@@ -1,5 +1,6 @@
 """Stops a tuning before it spoils what it was not tuned by. Decided by what was never optimised, and never by the judge
-that reports: the second classifier, captions held out, the distance and spread of the whole set, the ink.
+that reports: the second classifier, captions held out, the distance and spread of the whole set, the ink, and another
+CLIP where there is one.
 
 The first look, at the parent, sets the limits; a recall or coverage above that of as many real digits, which comes of
 odd ones that lie far out, may be lost down to theirs. Among the looks within the limits the best is the one with the
@@ -13,7 +14,10 @@ PATIENCE = 2
 STALE = 8
 LOSS = {"second_recall": 0.01, "second_coverage": 0.01}  # how far below the parent
 RISE = {"second_fd": 0.05, "ink": 0.03, "thickness": 0.03}  # share of the parent's, to either side but for fd
+FALL = {"second_vendi": 0.05, "independent_margin": 0.02}  # share of the parent's; the last where another CLIP looks
 WORDS = {
+    "second_vendi": "the Vendi score",
+    "independent_margin": "the other CLIP's margin",
     "second_recall": "recall",
     "second_coverage": "coverage",
     "second_fd": "the Frechet distance",
@@ -40,6 +44,9 @@ def beyond(base: dict, row: dict) -> tuple[str, ...]:
     for key, share in RISE.items():
         ratio = row[key] / base[key] - 1
         if ratio > share or (key != "second_fd" and ratio < -share):
+            found.append(f"{WORDS[key]} went from {base[key]:.3g} to {row[key]:.3g}")
+    for key, share in FALL.items():
+        if key in base and row[key] < base[key] - share * abs(base[key]):
             found.append(f"{WORDS[key]} went from {base[key]:.3g} to {row[key]:.3g}")
     return tuple(found)
 

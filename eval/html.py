@@ -122,9 +122,9 @@ def command(report: Report) -> str:
     if plan["per_class"] is not None:
         parts += ["--per-class", str(plan["per_class"])]
     parts += ["--seed", str(plan["seed"])]
-    for option in ("sampler", "steps", "guidance"):
+    for option in ("sampler", "steps", "guidance", "clip_guidance"):
         if source.sample and option in source.sample:
-            parts += [f"--{option}", str(source.sample[option])]
+            parts += [f"--{option.replace('_', '-')}", str(source.sample[option])]
     clip = next((s.split("@")[0] for s in report.scorers if kind_of(s) == "clip"), "clip")
     if clip not in OWN_CLIP:
         parts += ["--clip", clip.removeprefix("clip:")]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eval.clip import load_clip
+from eval.clip import ClipModel, load_clip
 from eval.scorers import Scorer, load_scorers, score
 from eval.sources import RealSource
 from eval.spaces import PREFIX, as_many, reference
@@ -22,14 +22,18 @@ OVERALL = (
     "thickness",
 )  # fmt: skip
 PER_CLASS = ("accuracy", "second_accuracy", "clip_probability", "clip_margin")
-HELDOUT = "heldout_margin"
+HELDOUT, INDEPENDENT = "heldout_margin", "independent_margin"
 
 
 class Probe:
     """Judges images of one data set; what depends on the real ones alone is found out once."""
 
-    def __init__(self, dataset: str = "mnist", scorers: Sequence[Scorer] | None = None):
+    def __init__(
+        self, dataset: str = "mnist", scorers: Sequence[Scorer] | None = None, independent: ClipModel | None = None
+    ):
+        """`independent`: a CLIP that no reward is made of, whose margin is looked at too."""
         self.scorers = load_scorers(SCORERS) if scorers is None else tuple(scorers)
+        self.independent = independent
         self.train = RealSource("train", dataset)
         self.references = {}
         for scorer in self.scorers:
@@ -57,16 +61,17 @@ class Probe:
         for name, (scorer, real) in self.references.items():
             found = real.measure(scorer.features(images), SETS).estimates
             row |= {f"{PREFIX[name]}{metric}": e.value for metric, e in found.items()}
-        row[HELDOUT] = float(heldout_margins(images, labels).mean())
+        row[HELDOUT] = float(margins(load_clip(), images, labels, "heldout").mean())
+        if self.independent:
+            row[INDEPENDENT] = float(margins(self.independent, images, labels).mean())
         each = summary.metrics["per_class"].items()
         row["per_class"] = {d: {m: e[m].value for m in PER_CLASS if m in e} for d, e in each}
         row["confusions"] = dict(summary.confusions)
         return row
 
 
-def heldout_margins(images: Tensor, labels: Tensor) -> Tensor:
-    """CLIP's margin [N] over the captions that nothing is tuned by."""
-    clip = load_clip()
-    cosines = clip.encode_images(images) @ clip.text_bank("heldout").T
+def margins(clip: ClipModel, images: Tensor, labels: Tensor, prompt_set: str = "default") -> Tensor:
+    """uint8 [N, C, H, W] -> cosine with the class asked for, less that with the best other one, [N]."""
+    cosines = clip.encode_images(images) @ clip.text_bank(prompt_set).T
     asked = cosines.gather(1, labels[:, None])[:, 0]
     return asked - cosines.scatter(1, labels[:, None], -torch.inf).amax(1)

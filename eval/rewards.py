@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from diffusion_core.lead import Lead
 from eval import cache
 from eval.clip import ClipModel, load_clip
 from eval.errors import UserError
 from eval.judge import load_judge
 from eval.sources import RealSource
 
-ENOUGH = 0.05  # quantile of the real digits' margins above which an image gains nothing more
+ENOUGH = 0.01  # quantile of the real digits' margins above which an image gains nothing more
 SHIFTS = ((0, 0), (1, 2), (-2, 1), (2, -1))  # pixels: what pleases a judge at one place only is no digit
 Reward = Callable[[Tensor, Tensor], Tensor]
 
@@ -81,6 +82,11 @@ REWARDS: dict[str, Callable[[], Reward]] = {
     "clip+selector": clip_selector,
 }
 TUNED = {"clip": ("clip",), "clip-raw": ("clip",), "clip+selector": ("clip", "selector")}  # judges that are used up
+
+
+def lead(scale: float) -> Lead:
+    """Guidance by `clip` while sampling. `UserError` for a scale out of range."""
+    return Lead(reward("clip"), scale, name="clip", scorers=TUNED["clip"]).validate()
 
 
 def reward(name: str) -> Reward:

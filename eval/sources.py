@@ -16,6 +16,7 @@ from diffusion_core import checkpoint, data, noise
 from diffusion_core.checkpoint import Checkpoint, revision
 from diffusion_core.config import SampleConfig, to_dict
 from diffusion_core.generate import Watch, generate
+from diffusion_core.lead import Lead
 from diffusion_core.schedules import noise_levels
 from eval import callables, idx, npz, pipelines
 from eval.errors import UserError
@@ -52,12 +53,16 @@ class DrawnSource(Source):
 class CheckpointSource(DrawnSource):
     """Images drawn from a checkpoint: a folder, or one already loaded. Keeps no image."""
 
-    def __init__(self, where: str | Path | Checkpoint, sample: SampleConfig | None = None):
-        """`sample` None means the settings that the checkpoint recommends."""
+    def __init__(self, where: str | Path | Checkpoint, sample: SampleConfig | None = None, lead: Lead | None = None):
+        """`sample` None means the settings that the checkpoint recommends; `lead`: by what the digits are led."""
         self.checkpoint = where if isinstance(where, Checkpoint) else checkpoint.load(where)
         meta = self.checkpoint.meta
         self.sample = (sample or meta.sample).validate()
-        settings = _settings(self.sample)
+        self.lead = lead if lead and lead.scale else None
+        settings, led = _settings(self.sample), {}
+        if self.lead:
+            led[f"{lead.name}_guidance"] = lead.scale
+            settings += f"-{lead.name}{lead.scale:g}"
         super().__init__(
             SourceInfo(
                 id=f"{self.checkpoint.name}@{meta.sha256[:12]}/{settings}",
@@ -66,10 +71,10 @@ class CheckpointSource(DrawnSource):
                 dataset=meta.dataset,
                 class_names=data.spec(meta.dataset).class_names,
                 settings=settings,
-                sample=to_dict(self.sample),
+                sample=to_dict(self.sample) | led,
                 sha256=meta.sha256,
                 images_seen=meta.images_seen,
-                rewards=meta.rewards,
+                rewards=tuple(dict.fromkeys((*meta.rewards, *(lead.scorers if self.lead else ())))),
                 config={key: value for key, value in to_dict(meta).items() if key in ("network", "train", "parent")},
             )
         )
@@ -84,7 +89,7 @@ class CheckpointSource(DrawnSource):
         self, labels: Tensor, seeds: Tensor, progress: Progress | None = None, watch: Watch | None = None
     ) -> Tensor:
         """`watch(i, rows, estimates, blind)` sees the estimates made at `sigmas[i]` (see `generate`)."""
-        return generate(self.checkpoint, labels, seeds, self.sample, progress, watch)
+        return generate(self.checkpoint, labels, seeds, self.sample, progress, watch, self.lead)
 
 
 class ProgramSource(DrawnSource):

@@ -17,6 +17,7 @@ from PIL import Image
 from app import digit, qualities, stage
 from app.cli import build_parser
 from app.links import View
+from app.sampling import lead_of
 from app.store import Store
 from app.tabs import generate
 from app.verdicts import Verdict
@@ -44,7 +45,8 @@ def pixels(uri: str) -> np.ndarray:
 
 
 def test_a_request_is_the_plan_of_the_command_line():
-    labels, seeds, config = generate.request(["6", "5"], 2, 7, "heun", 20.0, 1, SampleConfig(sigma_max=20))
+    labels, seeds, config, clip = generate.request(["6", "5"], 2, 7, "heun", 20.0, 1, SampleConfig(sigma_max=20))
+    assert clip == 0
     assert labels.tolist() == [5, 6, 5, 6] and seeds.tolist() == [12, 13, 22, 23]
     assert config == SampleConfig("heun", 20, 1, sigma_max=20) and type(config.steps) is int
 
@@ -121,7 +123,7 @@ def test_the_page_opens_with_the_digits_that_generate_would_draw(store):
     recommended = generate.recommended(store, "mnist")
     html, take = generate.opening(store, "mnist", ["3", "5"], 2, 0, *recommended)
     assert "Drawn earlier" in take and html.count('<li class="card') == 4
-    labels, seeds, config = generate.request(["3", "5"], 2, 0, *recommended, store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(["3", "5"], 2, 0, *recommended, store.meta("mnist").sample)
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)
     shown = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', html)]
     for picture, image in zip(shown, expected[labels.argsort(stable=True)], strict=True):
@@ -129,6 +131,28 @@ def test_the_page_opens_with_the_digits_that_generate_would_draw(store):
     for other in ({"seed": 1_000}, {"steps": 3}, {"count": 8}):
         settings = dict(zip(GOOD, (["3", "5"], 2, 0, *recommended), strict=True)) | other
         assert "Press Generate" in generate.opening(store, "mnist", *settings.values())[0], other
+    settings = ("mnist", ["3", "5"], 2, 0, *recommended)
+    assert "Press Generate" in generate.opening(store, *settings, clip=1)[0], "those were not led by CLIP"
+
+
+def test_clip_guidance_leads_the_digits_their_card_and_their_command(store):
+    """Pixels of the stage, of the card, and of the command line's own drawing; CLIP's verdict is called no evidence."""
+    *_, (html, take) = generate.run(store, "mnist", ["5"], 1, 7, "euler", 3, 1.0, clip=4)
+    made = json.loads(unescape(re.search(r'data-made="([^"]+)"', html)[1]))
+    model = store.checkpoint("mnist")
+    labels, seeds, config, clip = generate.request(["5"], 1, 7, "euler", 3, 1.0, model.meta.sample, clip=4)
+    led = draw(model, labels, seeds, config, lead=lead_of(clip))
+    assert not torch.equal(led, draw(model, labels, seeds, config))
+    (drawn,) = re.findall(r'estimate" src="([^"]+)"', html)
+    np.testing.assert_array_equal(pixels(drawn)[-28:], led[0, 0].numpy())
+    card = digit.opened_card(store, {"made": made, "label": 5, "seed": int(seeds[0])})
+    assert any(np.array_equal(pixels(uri), led[0, 0].numpy()) for uri in re.findall(r'src="(data:[^"]+)"', card))
+    command = shlex.split(unescape(re.search(r"python -m app sample [^<]+", take)[0]))[3:]
+    assert build_parser().parse_args(command).clip_guidance == 4
+    assert "CLIP led these digits" in take
+    for bad in (-1, 11, float("nan"), "1", None):
+        with pytest.raises(UserError, match="CLIP guidance must be a number from 0 to 10"):
+            generate.request(["5"], 1, 0, "euler", 3, 1.0, model.meta.sample, clip=bad)
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):

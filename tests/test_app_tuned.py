@@ -29,6 +29,7 @@ def make_tuning(root, name="tuned", **changes):
     (folder / "evaluations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     summary = {
         "parent": "mnist", "tune": {"reward": "clip"}, "guarded": True, "stopped": "recall fell", "kept": 64,
+        "would_stop_at": 128, "best_at": 64,
     } | changes  # fmt: skip
     (folder / "tuning.json").write_text(json.dumps(summary))
     before = np.arange(3, dtype=np.uint8)[:, None, None, None] + np.zeros((3, 1, 28, 28), np.uint8)
@@ -78,7 +79,15 @@ def test_the_pairs_say_what_the_classifier_reads_before_and_after(store):
 
 def test_an_unguarded_run_is_a_cautionary_tale(tmp_path):
     make_tuning(tmp_path, guarded=False, kept=128)
-    assert "Nothing guarded it." in tuned.lead(Store(tmp_path).tuning("tuned"))
+    found = Store(tmp_path).tuning("tuned")
+    assert "Nothing guarded it: the guard would have ended it after 128 images, and kept the weights after 64." in (
+        tuned.lead(found)
+    )
+    numbers = tuned.numbers(found)
+    assert numbers.index("parent") < numbers.index("guard&#x27;s choice") < numbers.index("the end")
+    assert tuned.figure(found).layout.shapes[0].x0 == 64
+    make_tuning(tmp_path, "never", guarded=False, would_stop_at=None, best_at=0)
+    assert "would not have ended it, and kept the parent." in tuned.lead(Store(tmp_path).tuning("never"))
     make_tuning(tmp_path, "nothing", kept=0)
     assert "Kept: the parent itself" in tuned.lead(Store(tmp_path).tuning("nothing"))
 

@@ -6,7 +6,7 @@ from eval import guard
 
 BASE = {
     "second_accuracy": 0.97, "heldout_margin": 0.3, "second_recall": 0.93, "second_coverage": 0.9, "second_fd": 4.0,
-    "ink": 100.0, "thickness": 3.0,
+    "ink": 100.0, "thickness": 3.0, "second_vendi": 11.0, "independent_margin": 0.2,
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def test_where_nothing_is_better_the_parent_is_kept():
         ({"ink": 104.0}, "the ink went from 100 to 104"),
         ({"ink": 96.0}, "the ink went from 100 to 96"),
         ({"thickness": 3.2}, "the thickness of strokes went from 3 to 3.2"),
+        ({"second_vendi": 10.4}, "the Vendi score went from 11 to 10.4"),
+        ({"independent_margin": 0.19}, "the other CLIP's margin went from 0.2 to 0.19"),
     ],
 )
 def test_every_limit_stops_the_run_after_two_looks_in_a_row_and_is_named(change, words):

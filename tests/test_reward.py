@@ -14,6 +14,7 @@ from diffusion_core.fit import fit
 from diffusion_core.pixels import to_unit
 from diffusion_core.presets import tuned
 from diffusion_core.reward import METHODS, Aim, Tuner
+from diffusion_core.samplers import SAMPLERS
 from tests.oracle import standard_normal
 
 BATCH, CPU = 8, torch.device("cpu")
@@ -27,7 +28,8 @@ def darkness(pixels, labels):
 
 
 def tuner(parent, reward=darkness, sample=SAMPLE, train=TRAIN, **changes) -> Tuner:
-    return Tuner(parent, train, replace(TuneConfig(), **changes), sample, reward, load("mnist"), CPU)
+    tune = replace(TuneConfig(candidates=2), **changes)
+    return Tuner(parent, train, tune, sample, reward, load("mnist"), CPU)
 
 
 def draws(seed: int = 1) -> torch.Generator:
@@ -42,7 +44,8 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 def exact(tiny, monkeypatch):
     """A tuner in double precision throughout, whose reward sees what the clipping to pixels would hide."""
     monkeypatch.setattr(rewards, "to_unit", lambda x, spec: x)
-    made = tuner(tiny, lambda pixels, labels: pixels.square().mean(dim=(1, 2, 3)), distance=0.5, focus=0.0)
+    monkeypatch.setattr(rewards, "FREE", 1.0)  # those that follow pay the whole price
+    made = tuner(tiny, lambda pixels, labels: pixels.square().mean(dim=(1, 2, 3)), distance=0.5)
     for network in (made.denoiser, made.parent):
         network.double()
         network.dtype = torch.float64
@@ -61,17 +64,17 @@ def test_the_gradient_through_the_last_calls_is_that_of_finite_differences(exact
     """
     exact.tune = replace(exact.tune, last=last, distance=0.5 if last == 1 else 0.0)
     exact.sample = replace(SAMPLE, sampler=sampler)
-    x0, labels = (value[:2] for value in batch())
+    noise, labels = standard_normal(2, 1, 28, 28), torch.arange(2)
 
     def loss() -> torch.Tensor:
-        return exact.draft(x0.double(), labels, draws())[0].mean()
+        return exact._through_path(labels, noise, draws())[0].mean()
 
     loss().backward()
     weight = exact.denoiser.network.conv_out.weight
     direction = standard_normal(*weight.shape)
     found = float((weight.grad * direction).sum())
     if last < SAMPLE.steps:
-        pinned = _pinned(exact, last, x0.double(), labels)
+        pinned = _pinned(exact, last, noise, labels)
     with torch.no_grad():
         values = []
         for sign in (1, -1):
@@ -82,7 +85,7 @@ def test_the_gradient_through_the_last_calls_is_that_of_finite_differences(exact
     assert found == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-4) and abs(found) > 1e-6
 
 
-def _pinned(exact, last, x0, labels):
+def _pinned(exact, last, noise, labels):
     """The same loss with the first calls answered by the weights as they are now."""
     before, count = [], SAMPLE.steps - last
     own = exact.denoiser.forward
@@ -94,7 +97,7 @@ def _pinned(exact, last, x0, labels):
         return D
 
     exact.denoiser.forward = note
-    exact.draft(x0, labels, draws())
+    exact._through_path(labels, noise, draws())
     exact.denoiser.forward = own
 
     def loss():
@@ -104,7 +107,7 @@ def _pinned(exact, last, x0, labels):
             return next(calls, None) if not torch.is_grad_enabled() else own(x, sigma, label)
 
         exact.denoiser.forward = replay
-        value = exact.draft(x0, labels, draws())[0].mean()
+        value = exact._through_path(labels, noise, draws())[0].mean()
         exact.denoiser.forward = own
         return value
 
@@ -129,6 +132,44 @@ def test_memory_stays_flat_in_the_number_of_calls(tiny):
     one, eight = kept(1), kept(8)
     activations = BATCH * 28 * 28 * 16  # of a single layer of the tiny network, before it is folded
     assert eight - one < activations
+
+
+def by_label(pixels, labels):
+    """A reward that 3 and 5 lack, 5 more than 3."""
+    return -1.0 * (labels == 3) - 2.0 * (labels == 5) + 0 * pixels.mean(dim=(1, 2, 3))
+
+
+def test_those_that_earn_least_follow_and_the_others_are_held(tiny):
+    made = tuner(tiny, by_label, focus=0.0, candidates=4)
+    drawn = made._candidates(*batch(), draws())
+    assert len(drawn.labels) == 4 * BATCH and drawn.visited.shape == (SAMPLE.steps, 4 * BATCH, 1, 28, 28)
+    labels, noise = made._least(drawn)
+    assert labels.tolist() == [5, 5] and torch.equal(noise, drawn.noise[[5, 5 + BATCH]])
+    assert float(made._held(drawn, draws()).detach()) == 0.0, "the network is its parent still"
+    with torch.no_grad():
+        made.denoiser.network.conv_out.weight += 0.1
+    asked = []
+    made.parent = lambda x, sigma, labels: (asked.append((x, labels)), made.denoiser(x, sigma, labels) + 1)[1]
+    held = made._held(drawn, draws())
+    held.backward()
+    (x, labels), last = asked[0], SAMPLE.steps
+    assert len(x) == rewards.HELD * BATCH and float(held.detach()) > 0
+    assert labels.bincount(minlength=10)[5] < labels.bincount(minlength=10)[3], "two of the four 5 are followed"
+    known = drawn.visited[-last:].flatten(0, 1)
+    assert all(any(torch.equal(one, place) for place in known) for one in x[:5])
+
+
+def test_a_candidate_is_what_the_sampler_draws_from_its_noise(tiny):
+    made = tuner(tiny, darkness, focus=0.0, candidates=5)
+    drawn = made._candidates(*batch(), draws())
+    assert len(drawn.labels) == 40, "more than a block"
+    with torch.no_grad():
+        steps = list(SAMPLERS["euler"](lambda x, s: made.denoiser(x, s, drawn.labels), made.sigmas[0].float()
+                                       * drawn.noise, made.sigmas, None))  # fmt: skip
+    torch.testing.assert_close(drawn.visited[2], steps[2].x, rtol=0.02, atol=0.05)
+    wanted = darkness(to_unit(steps[-1].x, made.data.spec), drawn.labels)
+    torch.testing.assert_close(drawn.earned, wanted, rtol=0.02, atol=0.01)
+    assert torch.equal(made.earned, drawn.earned)
 
 
 @pytest.mark.parametrize("method", ["draft", "refl"])

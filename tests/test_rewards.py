@@ -6,7 +6,7 @@ import torch
 from diffusion_core.data import load
 from eval.clip import load_clip
 from eval.errors import UserError
-from eval.probe import OVERALL, PER_CLASS, SETS, Probe, heldout_margins
+from eval.probe import OVERALL, PER_CLASS, SETS, Probe, margins
 from eval.rewards import REWARDS, SHIFTS, TUNED, margin, reward, usual
 from eval.scorers import load_scorers, score
 from eval.spaces import PREFIX, as_many, distances
@@ -84,7 +84,7 @@ def test_a_look_says_what_score_says_of_the_same_images(probe):
     for judge in ("classifier", "second"):
         for metric in SETS:
             assert row[PREFIX[judge] + metric] == pytest.approx(sets[PREFIX[judge] + metric].value, rel=1e-6)
-    assert row["heldout_margin"] == pytest.approx(float(heldout_margins(images, labels).mean()))
+    assert row["heldout_margin"] == pytest.approx(float(margins(load_clip(), images, labels, "heldout").mean()))
     assert row["n"] == 300
 
 
@@ -100,5 +100,7 @@ def test_the_held_out_margin_is_of_other_captions(digits):
     images, labels, _ = digits
     pixels = images.float() / 255
     wanted = margin(load_clip(), pixels, labels, "heldout")
-    torch.testing.assert_close(heldout_margins(images, labels), wanted, rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(heldout_margins(images, labels), margin(load_clip(), pixels, labels), atol=1e-3)
+    torch.testing.assert_close(margins(load_clip(), images, labels, "heldout"), wanted, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(
+        margins(load_clip(), images, labels, "heldout"), margin(load_clip(), pixels, labels), atol=1e-3
+    )

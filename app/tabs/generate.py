@@ -12,7 +12,8 @@ from torch import Tensor
 from app import markup, qualities, scripts, stage
 from app.digit import made_with, more_like, opened_card
 from app.links import View
-from app.request import CLASSES, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
+from app.request import CLASSES, MAX_CLIP, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
+from app.sampling import lead_of
 from app.store import Store, usable
 from app.takeaway import takeaway
 from app.verdicts import verdicts
@@ -41,13 +42,14 @@ SAMPLER_NAMES = {
 # ---------------------------------------------------------------- pure
 
 
-def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number="") -> Iterator[tuple[str, str]]:
+def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number="", clip=0) -> Iterator:
     """(stage, take-away) again and again: every step of the denoising, then the verdicts."""
     checkpoint = store.checkpoint(key)
-    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, checkpoint.meta.sample, number)
+    own = checkpoint.meta.sample
+    labels, seeds, config, clip = request(digits, count, seed, sampler, steps, guidance, own, number, clip)
     written = bool(number)
     frames, start = [], time.monotonic()
-    for frame in stream(checkpoint, labels, seeds, config):
+    for frame in stream(checkpoint, labels, seeds, config, lead=lead_of(clip)):
         if time.monotonic() - start > DEADLINE:
             raise UserError(
                 f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer digits or steps."
@@ -56,24 +58,26 @@ def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number
         if frame.i < frame.total:
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
             yield stage.running(labels, seeds, frame, text, f"{start:.6f}", written), ""
-    images, made = frames[-1][1], made_with(key, config)
-    take = takeaway(key, labels, seeds, config, images, int(seed), written, [frame[0] for frame in frames])
+    images, made = frames[-1][1], made_with(key, config, clip)
+    take = takeaway(key, labels, seeds, config, clip, images, int(seed), written, [frame[0] for frame in frames])
     yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made, written), take
+    if clip:
+        take = markup.note("CLIP led these digits: what it reads in them is no evidence.") + take
     for columns, problems in store.judges.verdicts(images, labels):
         told = "".join(markup.note(line, "problem") for line in problems)
         more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
         yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made, written), told + take
 
 
-def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, number="") -> tuple[str, str]:
+def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, number="", clip=0) -> tuple[str, str]:
     """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
     if not usable(store.checkpoints()):
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
     meta = store.meta(key)
-    labels, seeds, config = request(digits, count, seed, sampler, steps, guidance, meta.sample, number)
+    labels, seeds, config, clip = request(digits, count, seed, sampler, steps, guidance, meta.sample, number, clip)
     written = bool(number)
     for entry in store.reports():
-        if entry.problem or entry.key.split("/")[0] != key:
+        if clip or entry.problem or entry.key.split("/")[0] != key:
             continue
         report = store.report(entry.key)
         if report.source.sha256 != meta.sha256 or report.source.sample != to_dict(config):
@@ -84,8 +88,8 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, nu
             said = verdicts(report.table.iloc[rows], labels.numpy())
             frames = [(images, images, 0.0)]
             told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
-            shown = stage.finished(labels, seeds, frames, said, made=made_with(key, config), written=written)
-            return shown, told + takeaway(key, labels, seeds, config, images, int(seed), written)
+            shown = stage.finished(labels, seeds, frames, said, made=made_with(key, config, clip), written=written)
+            return shown, told + takeaway(key, labels, seeds, config, clip, images, int(seed), written)
     return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
 
 
@@ -137,6 +141,7 @@ class Controls(NamedTuple):
     sampler: gr.Dropdown
     steps: gr.Slider
     guidance: gr.Slider
+    clip: gr.Slider
 
 
 def controls(store: Store) -> Controls:
@@ -163,14 +168,18 @@ def controls(store: Store) -> Controls:
         steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
         told = "1 = none, 0 = ignore the label"
         guidance = gr.Slider(0, MAX_GUIDANCE, value=guidance_now, step=0.05, label="Guidance", info=told)
-    return Controls(digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance)
+        told = "0 = none; leads digits to what CLIP reads as asked, and takes about twenty times as long"
+        clip = gr.Slider(0, MAX_CLIP, value=0, step=0.5, label="CLIP guidance", info=told)
+    return Controls(digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip)
 
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=0, min_width=300):
-            digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance = controls(store)
+            digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip = controls(
+                store
+            )
         with gr.Column(scale=1, min_width=320):
             there, with_it = first_sight(store)
             show = clickable(there, scripts.STAGE, elem_id="stage")
@@ -178,7 +187,7 @@ def build(store: Store) -> Tab:
             alike = clickable("", scripts.CARD, elem_id="alike")
             take = clickable(with_it, elem_id="take")
 
-    settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number]
+    settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number, clip]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
 
     def offered_now(key):
@@ -233,11 +242,11 @@ def opened(store: Store, view: View) -> list:
     """
     entries = store.checkpoints()
     if view == View():
-        return [gr.update(choices=choices(entries)), *[gr.skip()] * 7]
+        return [gr.update(choices=choices(entries)), *[gr.skip()] * 8]
     known = [e.key for e in entries if e.problem is None]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(entries)
     digits = [str(d) for d in view.digits or () if d < CLASSES] or [str(d) for d in range(CLASSES)]
     count = view.n if view.n and 1 <= view.n <= MAX_COUNT else 1
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
-    return [choose(entries, key), digits, count, seed, *recommended(store, key), view.write or ""]
+    return [choose(entries, key), digits, count, seed, *recommended(store, key), view.write or "", 0]
