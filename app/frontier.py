@@ -22,7 +22,7 @@ WAYS = {
     CLIP: ("#aa4499", "parent, CLIP guidance {:g}"),
     TUNED: (ORANGE, "tuned, guidance {:g}"),
 }
-AXES = {"recall": "recall (%)", "coverage": "coverage (%)"}
+AXES = {"coverage": "coverage (%)", "recall": "recall (%)"}
 
 
 class Point(NamedTuple):
@@ -47,7 +47,7 @@ def read(folder: Path) -> tuple[Point, ...]:
         raise UserError(f"{FRONTIER} of {folder.name} is damaged ({type(error).__name__}). Measure it again.") from None
 
 
-def figure(points: Sequence[Point], metric: str = "recall") -> go.Figure:
+def figure(points: Sequence[Point], metric: str) -> go.Figure:
     """Accuracy upright against `metric`, a line for each way in the order of its settings, with 95 % intervals."""
     shown = go.Figure(layout=layout("classifier accuracy (%)", AXES[metric]))
     for way, (colour, words) in WAYS.items():

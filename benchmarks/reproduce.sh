@@ -34,10 +34,13 @@ part train-mnist-fast $RUN -m app train --preset mnist --images "$(seen mnist-fa
 part train-mnist $RUN -m app train --preset mnist --images "$(seen mnist)" --out "$OUT/mnist"
 part distil-mnist-turbo $RUN -m app distill "$OUT/mnist" --images "$(seen mnist-turbo)" --out "$OUT/mnist-turbo"
 part tune-mnist-clip $RUN -m app finetune "$OUT/mnist" --images "$(seen mnist-clip)" --out "$OUT/mnist-clip"
+part tune-mnist-unguarded $RUN -m app finetune "$OUT/mnist" --unguarded --reward clip-raw --distance 0 --images 10240 \
+    --out "$OUT/mnist-unguarded"
 
 for name in mnist mnist-turbo mnist-clip mnist-fast mnist-early; do
     part "score-$name" $RUN -m app score "$OUT/$name" --per-class 1000 --out "$OUT/$name/reports/p1000-s0"
 done
+part frontier $RUN -m benchmarks.frontier "$OUT/mnist-clip"
 for other in mnist-turbo mnist-fast mnist-early; do
     part "compare-$other" $RUN -m app compare "$OUT/$other/reports/p1000-s0" "$OUT/mnist/reports/p1000-s0" \
         --out "$OUT/compare-$other"

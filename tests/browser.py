@@ -37,7 +37,8 @@ def server(tmp_path_factory):
     student = shutil.ignore_patterns("reports", "resume")
     shutil.copytree(ROOT / "checkpoints" / "mnist-turbo", root / "student", ignore=student)
     tuning = shutil.ignore_patterns("reports", "checkpoint.json", "model.safetensors")
-    shutil.copytree(ROOT / "checkpoints" / "mnist-clip", root / "tuned", ignore=tuning)
+    for shipped, name in (("mnist-clip", "tuned"), ("mnist-unguarded", "unguarded")):
+        shutil.copytree(ROOT / "checkpoints" / shipped, root / name, ignore=tuning)
     for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
     with served(root, folder) as address:

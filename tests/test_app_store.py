@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ import torch
 from app.store import Store, usable
 from app.warm import warm
 from app.words import JUDGES
+from diffusion_core.config import to_dict
 from diffusion_core.errors import UserError
 from tests.conftest import save_tiny
+from tests.made_reports import made_report
 from tests.pages import make_root
 
 
@@ -76,6 +79,13 @@ def test_a_damaged_report_is_listed_with_its_problem(root, file):
     damaged = [entry for entry in store.reports() if entry.problem]
     assert [entry.key for entry in damaged] == [key] and str(root) not in damaged[0].problem
     assert store.report_key("early") is None and len(usable(store.reports())) == 3
+
+
+def test_of_one_checkpoint_the_report_drawn_as_it_recommends_comes_first(tmp_path):
+    own = save_tiny(tmp_path / "net").sample
+    for name, each, sample in (("others", 9, replace(own, guidance=3.0)), ("small", 2, own), ("large", 4, own)):
+        made_report("net", per_class=each, sample=to_dict(sample)).save(tmp_path / "net" / "reports" / name)
+    assert [entry.key for entry in Store(tmp_path).reports()] == ["net/large", "net/small", "net/others"]
 
 
 def test_models_stay_in_memory_until_their_files_change(root):

@@ -339,11 +339,27 @@ def test_a_tuning_shows_what_it_did(visit):
     page = visit("?tab=tuning&judge=second")
     panel = page.locator(".tabitem:visible")
     expect(panel.locator(".lead")).to_contain_text("mnist, tuned by the reward clip")
-    expect(panel.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(6)
+    plots = panel.locator(".js-plotly-plot")
+    expect(plots).to_have_count(3)
+    expect(plots.first.locator(".scatterlayer .trace")).to_have_count(6)
+    expect(plots.last.locator(".scatterlayer .trace")).to_have_count(4)
     expect(panel.locator(".matrix .cell")).to_have_count(100)
     expect(panel.get_by_label("Second classifier", exact=True)).to_be_checked()
     rows = [json.loads(line) for line in (ROOT / "checkpoints/mnist-clip/evaluations.jsonl").read_text().splitlines()]
-    gained = rows[-1]["confusions"]["classifier"][9][9] - rows[0]["confusions"]["classifier"][9][9]
+    said = json.loads((ROOT / "checkpoints/mnist-clip/tuning.json").read_text())
+    kept = next(row for row in rows if row["images"] == said["kept"])
+    gained = kept["confusions"]["classifier"][9][9] - rows[0]["confusions"]["classifier"][9][9]
     panel.get_by_label("Classifier", exact=True).check()
     expect(panel.locator(".matrix .cell").last).to_have_text(f"{gained:+d}")
     expect(panel.locator(".changed .pair")).to_have_count(24)
+
+
+def test_an_unguarded_tuning_says_where_the_guard_would_have_ended_it(visit):
+    page = visit("?tab=tuning&a=unguarded")
+    panel = page.locator(".tabitem:visible")
+    expect(panel.locator(".lead")).to_contain_text(
+        "Nothing guarded it: the guard would have ended it after 7,680 images"
+    )
+    expect(panel.get_by_role("columnheader", name="guard's choice")).to_be_visible()
+    expect(panel.locator(".js-plotly-plot")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def test_each_way_is_a_line_in_the_order_of_its_settings(folder):
-    figure = frontier.figure(frontier.read(folder))
+    figure = frontier.figure(frontier.read(folder), "recall")
     lines = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
     assert lines[frontier.GUIDED] == ([95, 92], [97, 99])
     assert lines[frontier.CLIP] == (pytest.approx([95, 94.9]), [97, 98.5]), "it begins where nothing leads"
@@ -46,7 +46,7 @@ def test_each_way_is_a_line_in_the_order_of_its_settings(folder):
 
 
 def test_the_tab_shows_both_figures_and_nothing_where_nothing_was_measured(folder, tmp_path):
-    *_, words, recall, coverage, _ = tuning.page(Store(tmp_path), "tuned", "classifier")
+    *_, words, coverage, recall, _ = tuning.page(Store(tmp_path), "tuned", "classifier")
     assert "The same 100 labels" in words and recall.layout.xaxis.title.text == "recall (%)"
     assert coverage.layout.xaxis.title.text == "coverage (%)"
     (folder / frontier.FRONTIER).unlink()

@@ -25,7 +25,12 @@ def page(store: Store, key, judge) -> tuple:
     if judge not in tuple(JUDGES):
         raise UserError("Choose the judge from what is offered.")
     heading = "<h2>What changed, cell by cell</h2>"
-    pairs = "<h2>Changed most</h2>" + markup.note("The same label and noise, drawn by the parent and by what was kept.")
+    pairs = "<h2>Changed most</h2>" + markup.note(
+        "The same label and noise, drawn by the parent and by what was kept."
+        if found.summary["guarded"]
+        else "The same label and noise, drawn by the parent and at the end. Each may look better, and be read right: "
+        "what is lost is in the recall, the coverage and the distance above."
+    )
     link = markup.link_button(links.write(tab="tuning", a=key, judge=judge))
     return (
         tuned.lead(found), tuned.figure(found), tuned.numbers(found), heading + tuned.confusions(found, judge),
@@ -71,14 +76,14 @@ def build(store: Store) -> Tab:
     others = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
-            recall = gr.Plot(show_label=False, container=False)
-        with gr.Column(scale=1, min_width=320):
             coverage = gr.Plot(show_label=False, container=False)
+        with gr.Column(scale=1, min_width=320):
+            recall = gr.Plot(show_label=False, container=False)
     link = clickable("", elem_classes="words")
     show = guarded(store, partial(page, store))
     tab = Tab(
         [key, judge],
-        [words, figure, numbers, grid, pairs, others, recall, coverage, link],
+        [words, figure, numbers, grid, pairs, others, coverage, recall, link],
         show,
         partial(opened, store),
     )
