@@ -63,9 +63,12 @@ class Reference:
         return Measured(estimates, reasons)
 
     def known(self, metrics: Sequence[str] = METRICS) -> dict:
-        """What takes longest to find out about the real images alone, as JSON; they must be more than K."""
-        found = {"reach": self.balls.reach.tolist(), "polynomial": self.polynomial.within}
-        return found | ({"gaussian": self.gaussian.within} if "cmmd" in metrics else {})
+        """What takes longest of `metrics` to find out of the real images alone, as JSON; they must be more than K."""
+        found = {"reach": self.balls.reach.tolist()} if set(NEIGHBOURHOODS) & set(metrics) else {}
+        for metric, kernel in (("kid", "polynomial"), ("cmmd", "gaussian")):
+            if metric in metrics:
+                found[kernel] = getattr(self, kernel).within
+        return found
 
     def _refusal(self, metric: str, fake: Tensor) -> str | None:
         if not fake.isfinite().all():

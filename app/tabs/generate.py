@@ -168,7 +168,7 @@ def controls(store: Store) -> Controls:
         steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
         told = "1 = none, 0 = ignore the label"
         guidance = gr.Slider(0, MAX_GUIDANCE, value=guidance_now, step=0.05, label="Guidance", info=told)
-        told = "0 = none; leads digits to what CLIP reads as asked, and takes about twenty times as long"
+        told = "0 = none; leads digits to what CLIP reads as asked, and takes about four times as long"
         clip = gr.Slider(0, MAX_CLIP, value=0, step=0.5, label="CLIP guidance", info=told)
     return Controls(digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip)
 
