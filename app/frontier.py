@@ -59,7 +59,7 @@ def figure(points: Sequence[Point], metric: str) -> go.Figure:
     real = [p for p in points if p.way == REAL]
     if real:
         shown.add_trace(_trace(real, metric, REAL, GREY, REAL, symbol="diamond"))
-    return shown.update_layout(height=400)
+    return shown.update_layout(height=320)
 
 
 def _trace(

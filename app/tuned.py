@@ -27,6 +27,7 @@ LINES = {
     "second_fd": ("Frechet distance", "#aa4499", "solid"),
     "ink": ("ink", REAL, "solid"),
 }
+DOUBLINGS = [12.5 * 2**i for i in range(9)]  # per cent: 12.5 to 3,200
 NUMBERS = {
     "accuracy": ("Classifier accuracy", 100, " %", 2),
     "second_accuracy": ("Second classifier", 100, " %", 2),
@@ -78,12 +79,12 @@ def lead(tuning: Tuning) -> str:
     """What was followed, when and why it ended, and what was kept."""
     said, how = tuning.summary, tuning.summary["tune"]
     last = tuning.looks[-1]["images"]
-    guarded = "" if said["guarded"] else _unguarded(said)
     kept = "the parent itself" if not said["kept"] else f"the weights after {plural(said['kept'], 'image')}"
-    text = (
-        f"{said['parent']}, tuned by the reward {how['reward']}: it ended after {plural(last, 'image')}, since "
-        f"{said['stopped']}.{guarded} Kept: {kept}."
-    )
+    text = f"{said['parent']}, tuned by the reward {how['reward']}"
+    if said["guarded"]:
+        text += f": it ended after {plural(last, 'image')}, since {said['stopped']}. Kept: {kept}."
+    else:
+        text += f" for {plural(last, 'image')} with nothing to guard it. {_unguarded(said)}"
     note = (
         f"Every look is at the same {tuning.looks[0]['n']:,} labels and seeds, drawn without guidance. What was "
         "followed is no evidence; the second classifier, the captions held out and the set's recall, coverage and "
@@ -97,7 +98,7 @@ def _unguarded(said: dict) -> str:
     at = said["would_stop_at"]
     stopped = f"would have ended it after {plural(at, 'image')}" if at is not None else "would not have ended it"
     best = "the parent" if not said["best_at"] else f"the weights after {said['best_at']:,}"
-    return f" Nothing guarded it: the guard {stopped}, and kept {best}."
+    return f"The guard {stopped}, and kept {best}."
 
 
 def figure(tuning: Tuning) -> go.Figure:
@@ -112,6 +113,9 @@ def figure(tuning: Tuning) -> go.Figure:
                 hovertemplate=f"%{{x:,}} images: %{{y:.1f}} %<extra>{name}</extra>",
             )
         )  # fmt: skip
+    shares = [y for trace in shown.data for y in trace.y if y]
+    if max(shares) > 3 * min(shares):  # what has collapsed would flatten everything else
+        shown.update_yaxes(type="log", tickvals=DOUBLINGS)
     shown.add_vline(x=tuning.best["images"], line={"color": "#808080", "width": 1.5, "dash": "dash"})
     return shown.update_layout(height=400)
 
@@ -120,7 +124,7 @@ def numbers(tuning: Tuning) -> str:
     """The parent and what was kept; of a run that nothing guarded, what the guard would have kept, too."""
     columns = {"parent": tuning.looks[0], "kept": tuning.kept}
     if not tuning.summary["guarded"]:
-        columns = {"parent": tuning.looks[0], "guard's choice": tuning.best, "the end": tuning.kept}
+        columns = {"parent": tuning.looks[0], "guarded": tuning.best, "the end": tuning.kept}
     rows = []
     for key, (name, scale, unit, places) in NUMBERS.items():
         rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns.values())))
@@ -154,7 +158,7 @@ def _half(side: str, uri: str, read: int, label: int) -> str:
     kind, sign = ("right", "✓") if read == label else ("wrong", "✗")
     return (
         f'<span class="half">{markup.image(uri, f"{side}: digit {label}")}<span class="caption"><em>{side}</em>'
-        f'<span class="verdict {kind}"><i>{sign}</i> Classifier <b>{read}</b></span></span></span>'
+        f'<span class="verdict {kind}"><i>{sign}</i> read <b>{read}</b></span></span></span>'
     )
 
 

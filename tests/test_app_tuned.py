@@ -51,7 +51,7 @@ def test_it_says_what_was_followed_why_it_ended_and_what_was_kept(store):
         "mnist, tuned by the reward clip: it ended after 128 images, since recall fell. Kept: the weights after 64"
         in words
     )
-    assert "Nothing guarded it" not in words and "95.00 %" in numbers and "98.33 %" in numbers
+    assert "nothing to guard it" not in words and "95.00 %" in numbers and "98.33 %" in numbers
 
 
 def test_the_figure_is_in_per_cent_of_the_parents_and_marks_what_was_kept(store):
@@ -80,11 +80,12 @@ def test_the_pairs_say_what_the_classifier_reads_before_and_after(store):
 def test_an_unguarded_run_is_a_cautionary_tale(tmp_path):
     make_tuning(tmp_path, guarded=False, kept=128)
     found = Store(tmp_path).tuning("tuned")
-    assert "Nothing guarded it: the guard would have ended it after 128 images, and kept the weights after 64." in (
-        tuned.lead(found)
+    said = (
+        "for 128 images with nothing to guard it. The guard would have ended it after 128 images, and kept the weights"
     )
+    assert f"{said} after 64." in tuned.lead(found)
     numbers = tuned.numbers(found)
-    assert numbers.index("parent") < numbers.index("guard&#x27;s choice") < numbers.index("the end")
+    assert numbers.index("parent") < numbers.index("guarded") < numbers.index("the end")
     assert tuned.figure(found).layout.shapes[0].x0 == 64
     make_tuning(tmp_path, "never", guarded=False, would_stop_at=None, best_at=0)
     assert "would not have ended it, and kept the parent." in tuned.lead(Store(tmp_path).tuning("never"))

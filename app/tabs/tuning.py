@@ -26,10 +26,10 @@ def page(store: Store, key, judge) -> tuple:
         raise UserError("Choose the judge from what is offered.")
     heading = "<h2>What changed, cell by cell</h2>"
     pairs = "<h2>Changed most</h2>" + markup.note(
-        "The same label and noise, drawn by the parent and by what was kept."
+        "The same label and noise, drawn by the parent and by what was kept, and what the classifier reads."
         if found.summary["guarded"]
-        else "The same label and noise, drawn by the parent and at the end. Each may look better, and be read right: "
-        "what is lost is in the recall, the coverage and the distance above."
+        else "The same label and noise, drawn by the parent and at the end, and what the classifier reads. Each may "
+        "look better: what is lost is in the recall, the coverage and the distance above."
     )
     link = markup.link_button(links.write(tab="tuning", a=key, judge=judge))
     return (
@@ -72,13 +72,10 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=1, min_width=320):
             grid = still(elem_classes="words")
         with gr.Column(scale=1, min_width=320):
-            pairs = still(elem_classes="words")
-    others = still(elem_classes="words")
-    with gr.Row(elem_classes="beside"):
-        with gr.Column(scale=1, min_width=320):
+            others = still(elem_classes="words")
             coverage = gr.Plot(show_label=False, container=False)
-        with gr.Column(scale=1, min_width=320):
             recall = gr.Plot(show_label=False, container=False)
+    pairs = still(elem_classes="words")
     link = clickable("", elem_classes="words")
     show = guarded(store, partial(page, store))
     tab = Tab(
