@@ -82,6 +82,19 @@ def test_the_estimate_is_led_after_guidance(tiny):
     assert change.abs().max() > 0
 
 
+def test_what_earns_enough_stays_as_it_is_to_the_bit(tiny):
+    """Beside others that are led, in the same batch."""
+
+    def of_threes(pixels, labels):
+        return torch.where(labels == 3, brightness(pixels, labels), 0.0)
+
+    labels, seeds = plan(1, 0, 10)
+    config = SampleConfig(steps=4, guidance=1.0)
+    plain, some = (generate(tiny, labels, seeds, config, lead=lead) for lead in (None, Lead(of_threes, 5.0)))
+    same = (plain == some).flatten(1).all(1)
+    assert same.tolist() == [d != 3 for d in labels.tolist()]
+
+
 @pytest.mark.parametrize("scale", [-1.0, 101.0, float("nan")])
 def test_a_scale_out_of_range_is_refused(tiny, scale):
     with pytest.raises(UserError, match="from 0 to 100"):
