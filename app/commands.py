@@ -228,11 +228,10 @@ def note_scores(folder: Path, report) -> None:
 
 
 def find_pair(a: str, b: str) -> tuple:
-    """Two reports: folders as they are; of checkpoints, the largest plan that both have in common."""
-    from eval.report import load as load_report
-
+    """Two reports: folders as they are; of checkpoints, the largest plan that both have in common, and of one plan the
+    report that was drawn as the checkpoint recommends."""
     options = [_reports(name) for name in (a, b)]
-    plans = [{_plan(report): report for report in map(load_report, found)} for found in options]
+    plans = [{_plan(report): report for report in found} for found in options]
     if len(options[0]) == len(options[1]) == 1:
         return tuple(next(iter(p.values())) for p in plans)
     common = sorted(plans[0].keys() & plans[1].keys())
@@ -242,16 +241,22 @@ def find_pair(a: str, b: str) -> tuple:
     return plans[0][common[-1]], plans[1][common[-1]]
 
 
-def _reports(name: str) -> list[Path]:
+def _reports(name: str) -> list:
+    """Those drawn as the checkpoint recommends come last."""
+    from eval.report import load as load_report
     from eval.report import saved
 
     if (Path(name) / "report.json").is_file():
-        return [Path(name)]
+        return [load_report(Path(name))]
     folder = CHECKPOINTS / "real" if name == "real" else checkpoint_folder(name)
     found = saved(folder / "reports")
     if not found:
         raise UserError(f"'{name}' has no report yet. Run: python -m app score {name}")
-    return found
+    reports = [load_report(path) for path in found]
+    if name == "real":
+        return reports
+    own = to_dict(checkpoints.read_meta(folder).sample)
+    return sorted(reports, key=lambda report: report.source.sample == own)
 
 
 def _plan(report) -> tuple:

@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.cli import build_parser, main
+from app.commands import find_pair
+from diffusion_core.config import to_dict
 from diffusion_core.data import ROOT
 from diffusion_core.presets import PRESETS
 from diffusion_core.samplers import SAMPLERS
@@ -235,3 +238,11 @@ def test_damaged_weights_and_missing_data_in_a_real_process(tmp_path, tiny_folde
         )  # fmt: skip
         assert result.returncode == 2
         assert words in result.stderr and result.stderr.strip().count("\n") == 0
+
+
+def test_compare_takes_of_each_checkpoint_the_report_drawn_as_it_recommends(tmp_path):
+    for name in ("a", "b"):
+        own = save_tiny(tmp_path / name).sample
+        for folder, sample in (("1", own), ("2", replace(own, guidance=3.0))):
+            made_report(name, sample=to_dict(sample)).save(tmp_path / name / "reports" / folder)
+    assert [r.source.sample for r in find_pair(str(tmp_path / "a"), str(tmp_path / "b"))] == [to_dict(own)] * 2
