@@ -18,7 +18,7 @@ demo: setup
 	$(RUN) -m app serve --host $(HOST) --port $(PORT)
 
 test: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest
 
 lint: setup
 	$(RUN) -m ruff check .

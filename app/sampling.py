@@ -4,7 +4,6 @@ import argparse
 from dataclasses import replace
 
 from diffusion_core.config import SampleConfig
-from diffusion_core.lead import Lead
 
 OPTIONS = ("steps", "sampler", "guidance")  # fields of SampleConfig; what is not given stays as recommended
 
@@ -29,10 +28,11 @@ def sample_config(recommended: SampleConfig, arguments: argparse.Namespace) -> S
     return replace(recommended, **given).validate()
 
 
-def lead_of(scale: float | None) -> Lead | None:
-    """Guidance by CLIP; None where it was not asked for. `UserError` for a scale out of range."""
+def lead_of(scale: float | None):
+    """Guidance by CLIP (a `Lead`); None where it was not asked for. `UserError` for a scale out of range."""
     if not scale:
         return None
-    from eval.rewards import lead  # CLIP takes seconds to load
+    from diffusion_core.lead import Lead  # the command line is read before torch is loaded
+    from eval.rewards import TUNED, reward
 
-    return lead(scale)
+    return Lead(reward("clip"), scale, name="clip", scorers=TUNED["clip"]).validate()

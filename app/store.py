@@ -113,7 +113,7 @@ class Store:
 
     def reports(self) -> list[Entry]:
         """Every report; a key is "NAME/ID". The favourite's come first and those of real digits last, and of
-        one checkpoint those drawn as it recommends, then the largest, then the newest; damaged ones come last."""
+        one checkpoint the largest, then those drawn as it recommends, then the newest; damaged ones come last."""
         found = [
             self._report_entry(owner, path)
             for owner in self._folders(self.root, "reports")
@@ -169,17 +169,17 @@ class Store:
                     return found
         return None
 
-    def _report_entry(self, owner: Path, path: Path) -> tuple[Entry, tuple[bool, float, float]]:
-        """The entry, and its place among others of the same checkpoint: other settings, -(digits), -(time)."""
+    def _report_entry(self, owner: Path, path: Path) -> tuple[Entry, tuple[float, bool, float]]:
+        """The entry, and its place among others of the same checkpoint: -(digits), other settings, -(time)."""
         key, time = f"{owner.name}/{path.name}", path.stat().st_mtime
         try:
             report = self._reports(path)
         except UserError as error:
-            return Entry(key, f"{owner.name} · {path.name}", self.explain(error)), (True, 0, -time)
+            return Entry(key, f"{owner.name} · {path.name}", self.explain(error)), (0, True, -time)
         name = "real test digits" if report.source.kind == "real" else owner.name
         count = len(report.table)
         title = f"{name} · {', '.join([plural(count, 'digit'), *_settings(report)])}"
-        return Entry(key, title), (not self._as_recommended(owner, report), -count, -time)
+        return Entry(key, title), (-count, not self._as_recommended(owner, report), -time)
 
     def _as_recommended(self, owner: Path, report: Report) -> bool:
         """Whether a report's digits were drawn as the checkpoint in its folder recommends now."""

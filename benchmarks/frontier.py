@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.frontier import CLIP, FRONTIER, GUIDED, PAIRS, REAL, TUNED
+from app.sampling import lead_of
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, write_synced
 from diffusion_core.generate import generate
@@ -23,7 +24,6 @@ from diffusion_core.noise import plan
 from eval.judge import load_judge
 from eval.metrics import wilson
 from eval.probe import Probe
-from eval.rewards import lead
 from eval.scorers import load_scorers
 from eval.sources import RealSource, checkpoint_folder
 from eval.spaces import PREFIX
@@ -69,7 +69,7 @@ def settings(parent: Checkpoint, tuned: Checkpoint) -> Iterator[tuple[str, float
     for guidance in GUIDANCE:
         yield TUNED, guidance, tuned, guidance, None
     for scale in SCALES:
-        yield CLIP, scale, parent, 1.0, lead(scale)
+        yield CLIP, scale, parent, 1.0, lead_of(scale)
 
 
 class Ruler:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffusion_core.lead import Lead
 from eval import cache
 from eval.clip import ClipModel, load_clip
 from eval.errors import UserError
@@ -82,11 +81,6 @@ REWARDS: dict[str, Callable[[], Reward]] = {
     "clip+selector": clip_selector,
 }
 TUNED = {"clip": ("clip",), "clip-raw": ("clip",), "clip+selector": ("clip", "selector")}  # judges that are used up
-
-
-def lead(scale: float) -> Lead:
-    """Guidance by `clip` while sampling. `UserError` for a scale out of range."""
-    return Lead(reward("clip"), scale, name="clip", scorers=TUNED["clip"]).validate()
 
 
 def reward(name: str) -> Reward:

@@ -1,10 +1,5 @@
-"""A tiny network and a tiny checkpoint; the analytic oracle is in oracle.py.
+"""A tiny network and a tiny checkpoint; the analytic oracle is in oracle.py."""
 
-Two processes share the tests (`make test`): one has all that need the browser's server, which mostly wait, and each
-computes with one thread, since threads of two programs on the same cores wait for each other.
-"""
-
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,23 +43,10 @@ def save_tiny(folder: Path, seed: int = 0, **changes) -> CheckpointMeta:
     return checkpoints.save(folder, random_denoiser(seed=seed), replace(meta, **changes))
 
 
-SHARED = "PYTEST_XDIST_WORKER" in os.environ
-if SHARED:
-    torch.set_num_threads(1)
-
-
-def pytest_collection_modifyitems(items):
-    """What needs the server goes to one process."""
-    for item in items:
-        if "server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("server"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def fresh_cache(tmp_path_factory):
     """Nothing that an older version of the code computed may decide a test; within one run it may be used again."""
-    base = tmp_path_factory.getbasetemp()
-    kept, cache.CACHE = cache.CACHE, (base.parent if SHARED else base) / "cache"
+    kept, cache.CACHE = cache.CACHE, tmp_path_factory.mktemp("cache")
     yield
     cache.CACHE = kept
 

@@ -86,7 +86,7 @@ def test_a_run_streams_every_step_and_ends_with_the_digits_of_the_command_line(s
 
     last, take = shown[-1]
     assert last.count('<li class="card') == 4 and last.count('class="scrub"') == 1
-    labels, seeds, config = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(**GOOD, recommended=store.meta("mnist").sample)
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)
     films = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', last)]  # 4 frames of 28 rows each
     order = labels.argsort(stable=True)
@@ -191,7 +191,7 @@ def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
     made = json.loads(unescape(re.search(r'data-made="([^"]+)"', last).group(1)))
     assert re.findall(r'data-card="([^"]+)"', last) == ["5,12", "5,22", "6,13", "6,23"]
     html = generate.opened_card(store, {"label": 5, "seed": 22, "made": made})
-    labels, seeds, config = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(**GOOD, recommended=store.meta("mnist").sample)
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)[2]
     shown, training, test = (pixels(uri) for uri in re.findall(r'<img class="pixels" src="([^"]+)"', html))
     np.testing.assert_array_equal(shown, expected[0].numpy())
@@ -297,7 +297,7 @@ def test_a_quality_sets_steps_and_guidance(store):
 def test_the_animation_is_the_denoising_frame_by_frame(store, kind):
     take = list(generate.run(store, "mnist", *GOOD.values()))[-1][1]
     data = re.search(rf'download="digits.{kind}" href="data:image/{kind};base64,([^"]+)"', take).group(1)
-    labels, seeds, config = generate.request(*GOOD.values(), store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(*GOOD.values(), store.meta("mnist").sample)
     *expected, last = (frame.denoised for frame in stream(store.checkpoint("mnist"), labels, seeds, config))
     assert torch.equal(last, expected[-1])  # Euler's last estimate is the image: Pillow makes one frame of both
     with Image.open(io.BytesIO(base64.b64decode(data))) as film:

@@ -81,11 +81,11 @@ def test_a_damaged_report_is_listed_with_its_problem(root, file):
     assert store.report_key("early") is None and len(usable(store.reports())) == 3
 
 
-def test_of_one_checkpoint_the_report_drawn_as_it_recommends_comes_first(tmp_path):
+def test_of_one_checkpoint_the_largest_report_comes_first_then_that_drawn_as_it_recommends(tmp_path):
     own = save_tiny(tmp_path / "net").sample
-    for name, each, sample in (("others", 9, replace(own, guidance=3.0)), ("small", 2, own), ("large", 4, own)):
+    for name, each, sample in (("small", 2, own), ("own", 4, own), ("others", 4, replace(own, guidance=3.0))):
         made_report("net", per_class=each, sample=to_dict(sample)).save(tmp_path / "net" / "reports" / name)
-    assert [entry.key for entry in Store(tmp_path).reports()] == ["net/large", "net/small", "net/others"]
+    assert [entry.key for entry in Store(tmp_path).reports()] == ["net/own", "net/others", "net/small"]
 
 
 def test_models_stay_in_memory_until_their_files_change(root):
