@@ -14,7 +14,6 @@ from diffusion_core.errors import UserError
 from eval.metrics import Estimate
 
 FRONTIER = "frontier.json"
-PAIRS = ((5, 6), (3, 5), (9, 7), (8, 3))
 REAL, GUIDED, TUNED, CLIP = "real test digits", "guidance", "tuned", "CLIP guidance"
 # way -> colour, what its numbers are in words
 WAYS = {

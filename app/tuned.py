@@ -1,7 +1,6 @@
 """A tuning as it lies on disk, and what the page says of it: reward against guards, before and after. No gradio."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -160,8 +159,3 @@ def _half(side: str, uri: str, read: int, label: int) -> str:
         f'<span class="half">{markup.image(uri, f"{side}: digit {label}")}<span class="caption"><em>{side}</em>'
         f'<span class="verdict {kind}"><i>{sign}</i> read <b>{read}</b></span></span></span>'
     )
-
-
-def judges(tuning: Tuning) -> Sequence[str]:
-    """Who looked, in the order of the page."""
-    return [judge for judge in JUDGES if judge in tuning.looks[0]["confusions"]]

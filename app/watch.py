@@ -7,6 +7,7 @@ from pathlib import Path
 from app.looks import LOOKS, read
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import write_synced
+from diffusion_core.errors import UserError
 from diffusion_core.fit import Run
 from diffusion_core.generate import generate
 from diffusion_core.noise import plan
@@ -36,7 +37,17 @@ class Looks:
         self.folder, self.per_class, self.every = folder, per_class, every
         self.decide, self.untrained = decide, untrained
         self.independent = load_clip(independent) if independent else None
+        self._same_guard()
         self.probe: Probe | None = None
+
+    def _same_guard(self) -> None:
+        """`UserError` where the run in the folder began with another CLIP to look on, or with none."""
+        rows, ours = read(self.folder), self.independent and self.independent.id
+        if rows and rows[0].get("independent") != ours:
+            began = rows[0].get("independent") or "none"
+            raise UserError(
+                f"{self.folder.name} began with {began} as its other CLIP: go on with the same --guard-clip."
+            )
 
     def at(self, run: Run) -> bool:
         """Draw, judge, write a line; whether the run may go on."""
@@ -50,6 +61,8 @@ class Looks:
         row = seen | self.probe.look(images, labels, seeds)
         if not run.trainer.images:
             row["real"] = self.probe.real(self.per_class)
+            if self.independent:
+                row["independent"] = self.independent.id
         # Lines beyond a resumed run's place are about to be made again.
         rows = [one for one in read(self.folder) if one["images"] < row["images"]] + [row]
         write_synced(self.folder / LOOKS, "".join(json.dumps(one, allow_nan=False) + "\n" for one in rows).encode())

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from app.frontier import CLIP, FRONTIER, GUIDED, PAIRS, REAL, TUNED
+from app.frontier import CLIP, FRONTIER, GUIDED, REAL, TUNED
 from app.sampling import lead_of
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, write_synced
@@ -29,6 +29,7 @@ from eval.sources import RealSource, checkpoint_folder
 from eval.spaces import PREFIX
 
 SEED = 0  # that of reports
+PAIRS = ((5, 6), (3, 5), (9, 7), (8, 3))  # that are taken for one another
 METRICS = ("fd", "recall", "coverage")
 GUIDANCE = (1.0, 1.1, 1.2, 1.35, 1.5)
 SCALES = (1.0, 3.0, 10.0)  # of guidance by CLIP

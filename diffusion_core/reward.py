@@ -166,7 +166,8 @@ class Tuner(Trainer):
         labels = self._by_need(labels.repeat(self.tune.candidates), generator)
         noise = self._noise(x0.repeat(self.tune.candidates, 1, 1, 1), generator)
         blocks = [slice(start, start + ROWS) for start in range(0, len(labels), ROWS)]
-        draws = [torch.Generator().manual_seed(seed) for seed in self._seeds(len(blocks), generator)]
+        first = torch.randint(2**31, (len(blocks),), generator=generator).tolist()
+        draws = [torch.Generator().manual_seed(seed) for seed in first]
 
         @torch.no_grad()
         def draw_block(i: int) -> tuple[Tensor, Tensor]:
@@ -202,10 +203,6 @@ class Tuner(Trainer):
         """The sampler that the checkpoint is drawn with, from pure noise."""
         start = self.sigmas[0].float() * noise
         return SAMPLERS[self.sample.sampler](denoise, start, self.sigmas, lambda: self._noise(noise, generator))
-
-    @staticmethod
-    def _seeds(count: int, generator: torch.Generator) -> list[int]:
-        return torch.randint(2**31, (count,), generator=generator).tolist()
 
     def _noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
         return torch.randn(like.shape, generator=generator).to(self.device)

@@ -82,6 +82,12 @@ class ClipModel:
         return self.scale * self.encode_pixels(x) @ self.text_bank(prompt_set).T
 
 
+def margins(cosines: Tensor, labels: Tensor) -> Tensor:
+    """Cosine with the class asked for, less that with the best other one: [N, K] and int [N] -> [N]."""
+    asked = cosines.gather(1, labels[:, None])[:, 0]
+    return asked - cosines.scatter(1, labels[:, None], -torch.inf).amax(1)
+
+
 def prepare(x: Tensor, cfg: dict) -> Tensor:
     """[N, 1 or 3, H, W] in [0, 1] -> what the model was trained on [N, 3, S, S], differentiable.
 

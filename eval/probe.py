@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eval.clip import ClipModel, load_clip
+from eval.clip import ClipModel, load_clip, margins
 from eval.scorers import Scorer, load_scorers, score
 from eval.sources import RealSource
 from eval.spaces import PREFIX, as_many, reference
@@ -61,17 +61,10 @@ class Probe:
         for name, (scorer, real) in self.references.items():
             found = real.measure(scorer.features(images), SETS).estimates
             row |= {f"{PREFIX[name]}{metric}": e.value for metric, e in found.items()}
-        row[HELDOUT] = float(margins(load_clip(), images, labels, "heldout").mean())
+        row[HELDOUT] = float(margins(load_clip().cosines(images, "heldout"), labels).mean())
         if self.independent:
-            row[INDEPENDENT] = float(margins(self.independent, images, labels).mean())
+            row[INDEPENDENT] = float(margins(self.independent.cosines(images), labels).mean())
         each = summary.metrics["per_class"].items()
         row["per_class"] = {d: {m: e[m].value for m in PER_CLASS if m in e} for d, e in each}
         row["confusions"] = dict(summary.confusions)
         return row
-
-
-def margins(clip: ClipModel, images: Tensor, labels: Tensor, prompt_set: str = "default") -> Tensor:
-    """uint8 [N, C, H, W] -> cosine with the class asked for, less that with the best other one, [N]."""
-    cosines = clip.encode_images(images) @ clip.text_bank(prompt_set).T
-    asked = cosines.gather(1, labels[:, None])[:, 0]
-    return asked - cosines.scatter(1, labels[:, None], -torch.inf).amax(1)

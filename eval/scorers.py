@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eval import cache
 from eval.cache import BLOCK
-from eval.clip import load_clip
+from eval.clip import load_clip, margins
 from eval.errors import UserError
 from eval.judge import load_judge
 from eval.knn import KnnScorer
@@ -86,13 +86,11 @@ class ClipScorer:
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         cosine = (self.features(images) @ self.clip.text_bank().T).clamp(-1, 1)  # [N, K]
         p = torch.softmax(self.clip.scale * cosine, dim=1)
-        asked = _of(cosine, labels)
-        other = cosine.scatter(1, labels[:, None], -torch.inf).amax(1)
         return {
             "clip_label": cosine.argmax(1),
             "clip_probability": _of(p, labels),
-            "clip_margin": asked - other,
-            "clip_cosine": asked,
+            "clip_margin": margins(cosine, labels),
+            "clip_cosine": _of(cosine, labels),
             **_split("clip", p),
         }
 

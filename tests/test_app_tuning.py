@@ -90,6 +90,17 @@ def test_a_broken_limit_ends_the_run_and_unguarded_nothing_does(tmp_path):
         assert "recall" in ended(out) and (out / BEST).exists() == guarded
 
 
+def test_a_run_goes_on_with_the_clip_it_began_with(tmp_path):
+    """Without it the guard would miss what it set a limit for; with another it would hold on to the wrong limit."""
+    (tmp_path / looks.LOOKS).write_text('{"images": 0, "independent": "clip:other@0"}\n')
+    with pytest.raises(UserError, match=r"began with clip:other@0 as its other CLIP: go on with the same --guard-clip"):
+        Looks(tmp_path, 1, 100)
+    (tmp_path / looks.LOOKS).write_text('{"images": 0}\n')
+    with pytest.raises(UserError, match="began with none"):
+        Looks(tmp_path, 1, 100, independent="digit")
+    assert Looks(tmp_path, 1, 100).independent is None
+
+
 def test_looks_that_are_damaged_are_one_line(tmp_path):
     (tmp_path / looks.LOOKS).write_text('{"images": "many"}\n')
     with pytest.raises(UserError, match=r"damaged: evaluations.jsonl"):

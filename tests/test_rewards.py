@@ -1,14 +1,17 @@
 """What checkpoints are tuned by: rewards that know their limits, and the looks that agree with `score`."""
 
+import json
+
 import pytest
 import torch
 
 from diffusion_core.data import load
-from eval.clip import load_clip
+from eval.clip import load_clip, margins
 from eval.errors import UserError
-from eval.probe import OVERALL, PER_CLASS, SETS, Probe, margins
-from eval.rewards import REWARDS, SHIFTS, TUNED, margin, reward, usual
+from eval.probe import OVERALL, PER_CLASS, SETS, Probe
+from eval.rewards import ENOUGH, REWARDS, SHIFTS, TUNED, USUAL, margin, measured, reward, usual
 from eval.scorers import load_scorers, score
+from eval.sources import RealSource
 from eval.spaces import PREFIX, as_many, distances
 from eval.summary import METRICS, summarise
 
@@ -43,6 +46,14 @@ def test_what_is_as_good_as_real_digits_usually_are_gains_nothing():
     assert (slope[right == 0] == 0).all() and (slope[right < 0] != 0).flatten(1).any(1).all()
     bad = reward("clip")(images.float() / 255, wrong)
     assert (bad < -1).float().mean() > 0.98, "a digit of another class lacks more than a deviation"
+
+
+def test_the_usual_margins_that_are_shipped_are_those_of_this_clip_and_these_digits():
+    shipped = json.loads(USUAL.read_text())
+    found = measured(load_clip(), RealSource("train"))
+    assert shipped["enough"] == pytest.approx(found["enough"], abs=1e-5)
+    assert usual()[1] == shipped["deviation"] == pytest.approx(found["deviation"], rel=1e-5)
+    assert shipped["about"] == f"{load_clip().id}, {RealSource('train').id}, {ENOUGH}"
 
 
 def test_the_raw_margin_has_no_end(digits):
@@ -85,7 +96,7 @@ def test_a_look_says_what_score_says_of_the_same_images(probe):
     for judge in ("classifier", "second"):
         for metric in SETS:
             assert row[PREFIX[judge] + metric] == pytest.approx(sets[PREFIX[judge] + metric].value, rel=1e-6)
-    assert row["heldout_margin"] == pytest.approx(float(margins(load_clip(), images, labels, "heldout").mean()))
+    assert row["heldout_margin"] == pytest.approx(float(margins(load_clip().cosines(images, "heldout"), labels).mean()))
     assert row["n"] == 300
 
 
@@ -94,7 +105,7 @@ def test_another_clip_may_look_on(digits):
     images, labels, seeds = digits
     shape = load_scorers(("shape",))
     row = Probe(scorers=shape, independent=load_clip()).look(images, labels, seeds)
-    assert row["independent_margin"] == pytest.approx(float(margins(load_clip(), images, labels).mean()))
+    assert row["independent_margin"] == pytest.approx(float(margins(load_clip().cosines(images), labels).mean()))
     assert "independent_margin" not in Probe(scorers=shape).look(images, labels, seeds)
 
 
@@ -110,7 +121,7 @@ def test_the_held_out_margin_is_of_other_captions(digits):
     images, labels, _ = digits
     pixels = images.float() / 255
     wanted = margin(load_clip(), pixels, labels, "heldout")
-    torch.testing.assert_close(margins(load_clip(), images, labels, "heldout"), wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(margins(load_clip().cosines(images, "heldout"), labels), wanted, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(
-        margins(load_clip(), images, labels, "heldout"), margin(load_clip(), pixels, labels), atol=1e-3
+        margins(load_clip().cosines(images, "heldout"), labels), margin(load_clip(), pixels, labels), atol=1e-3
     )
