@@ -139,11 +139,15 @@ def ancestral(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterat
     for i, (s, s_next) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         D = denoise(x, s)
         yield Step(i, float(s.detach()), x, D)
-        kept = (s_next / s) ** 2
-        x = D + kept.to(x.dtype) * (x - D)
-        if s_next > 0:
-            x = x + (s_next * (1 - kept).sqrt()).to(x.dtype) * draw()
+        x = renoised(x, D, s, s_next, draw)
     yield Step(len(sigmas) - 1, float(sigmas[-1].detach()), x, x if sigmas[-1] == 0 else D)
+
+
+def renoised(x: Tensor, D: Tensor, s: Tensor, s_next: Tensor, draw: Draw) -> Tensor:
+    """One ancestral step, from noise level s down to s_next."""
+    kept = (s_next / s) ** 2
+    x = D + kept.to(x.dtype) * (x - D)
+    return x + (s_next * (1 - kept).sqrt()).to(x.dtype) * draw() if s_next > 0 else x
 
 
 def consistency(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw) -> Iterator[Step]:
