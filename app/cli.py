@@ -1,4 +1,4 @@
-"""The command line: `python -m app train | distill | finetune | sample | score | compare | info | serve | space`.
+"""The command line: `python -m app COMMAND`.
 
 A user's mistake ends with exit code 2 and one line, a check that found problems with 1; SIGTERM with 143,
 Ctrl-C with 130. With `--json` the last line of the output is one JSON object. What a command imports, it
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
+    from app import restoring
     from app.sampling import add_sampling
 
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
@@ -113,6 +114,8 @@ def build_parser() -> Parser:
     compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")
     compare.add_argument("b", help="the same; differences are b minus a")
     compare.add_argument("--out", type=Path, help="folder to write comparison.json into")
+
+    restoring.add_arguments(command("restore", "Restore a damaged digit: several ways it may have been."))
 
     info = command("info", "Say what a checkpoint or a report holds.")
     info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")

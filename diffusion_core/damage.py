@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from diffusion_core.errors import UserError
 from diffusion_core.operators import Mask, Operator, Pool, blur, gaussian_kernel, motion_kernel

@@ -22,7 +22,7 @@ RANK = 1e-6  # eigenvalues of A A' below this share of the largest one are 0
 
 
 class Operator(Protocol):
-    """What is written above. `known` [1, 1, H, W] bool: pixels that A hands on as they are; None where there are none."""
+    """What is written above. `known` bool [1, 1, H, W]: pixels that A hands on as they are; None where it has none."""
 
     known: Tensor | None
 

@@ -33,7 +33,7 @@ from diffusion_core.generate import Progress
 from diffusion_core.noise import MAX_SEED, Noise
 from diffusion_core.operators import Operator
 from diffusion_core.parallel import side_by_side
-from diffusion_core.pixels import SIGMA_DATA, to_model, to_uint8
+from diffusion_core.pixels import SIGMA_DATA, to_uint8
 from diffusion_core.samplers import Denoise, Draw, Step, renoised
 from diffusion_core.schedules import karras
 
