@@ -23,6 +23,7 @@ from app.tabs import (
     judges,
     lookalikes,
     reports,
+    restore,
     scores,
     training,
     tuning,
@@ -44,6 +45,7 @@ TABS = {
     "compare": compare,
     "training": training,
     "tuning": tuning,
+    "restore": restore,
     "judges": judges,
     "reports": reports,
 }

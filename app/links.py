@@ -32,6 +32,8 @@ class View(NamedTuple):
     write: str | None = None
     kind: str | None = None
     reports: tuple[str, ...] | None = None
+    real: int | None = None
+    damage: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -54,6 +56,8 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         order=_among(text.get("order"), ORDERS),
         kind=_among(text.get("kind"), KINDS),
         reports=tuple(text["reports"].split(",")) if text.get("reports") else None,
+        real=_number(text.get("real")),
+        damage=text.get("damage"),
     )
 
 

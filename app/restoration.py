@@ -117,10 +117,13 @@ def known_pixels(hidden: np.ndarray, spec: DataSpec) -> Mask:
 def recorded_file(pixels: Tensor, damage: Damage, noise: float | None) -> tuple[Tensor, Damage]:
     """What a file holds, uint8 [1, ...], as a measurement float with its noise: `noise`, or estimated where it is None.
 
-    `UserError` for a noise out of range.
+    `UserError` for a noise out of range, or where none is found.
     """
     values = pixels.float() / 255
-    noise = estimated_noise(values) if noise is None else noise
+    if noise is None:
+        noise = estimated_noise(values)
+        if noise == 0:
+            raise UserError("No noise was found in this picture: it is clean, or was smoothed. Give its strength.")
     if not 0 <= noise <= MAX_NOISE:
         raise UserError(f"The noise must be from 0 to {MAX_NOISE:g}, not {noise:g}: white is 1.")
     if noise and isinstance(damage.operator, Mask):

@@ -1,0 +1,228 @@
+"""Restore: a damaged digit, several ways it may have been, where they differ, and which digit it is."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+
+from app import links, markup, pad, restored_view, sprites
+from app.bring import uploaded
+from app.links import View
+from app.request import MAX_SEED, whole
+from app.restoration import MAX_CANDIDATES, candidates, picture, real_digit, which
+from app.restore_request import HAND, MAX_STEPS, MAX_TRAVEL, SOURCES, UNKNOWN, case
+from app.restored_work import work
+from app.store import Store, usable
+from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
+from app.zerogpu import on_gpu
+from diffusion_core.damage import KINDS
+from diffusion_core.data import spec
+from diffusion_core.errors import UserError
+from diffusion_core.restore import METHODS, RestoreConfig
+
+TITLE = "Restore"
+DEADLINE = 120.0  # seconds one request may compute
+DIGIT, KIND, COUNT = 8, "box", 8  # shown first: a five, its middle gone
+METHOD_NAMES = {"pigdm": "Guided by the pseudo-inverse (ΠGDM)", "ddnm": "Null space, no gradient (DDNM, DDRM)"}
+WHAT = (
+    "Damage a digit, and the model fills in what is missing: several ways it may have been, each of which agrees with "
+    "what is left. Where they differ, nobody can know."
+)
+
+
+# ---------------------------------------------------------------- pure
+
+
+def run(store: Store, key, source, index, drawing, file, *rest) -> Iterator[tuple[str, str]]:
+    """(the restoration as HTML, the link) again and again: every step, then the verdicts."""
+    checkpoint, start = store.checkpoint(key), time.monotonic()
+    asked = case(checkpoint.spec, source, index, drawing, uploaded(file), *rest)
+    for step, images in enumerate(candidates(checkpoint, asked)):
+        if time.monotonic() - start > DEADLINE:
+            raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer steps.")
+        yield restored_view.running(asked, checkpoint.spec, images, step), ""
+    likely = None if asked.label is not None else which(checkpoint, images, asked.seed)
+    before, after = store.judges.read(picture(asked, checkpoint.spec)), store.judges.read(images)
+    shown = restored_view.finished(asked, checkpoint.spec, images, before, after, likely)
+    yield shown, link(key, source, index, *rest)
+
+
+def opening(store: Store, *settings) -> tuple[str, str]:
+    """The finished restoration alone, as the tab shows it when it is opened."""
+    if not usable(store.checkpoints()):
+        return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
+    if settings[1] != "test" or settings[6] == HAND:
+        return markup.note("Press Restore.", "empty"), ""
+    *_, last = run(store, *settings)
+    return last
+
+
+def link(key, source, index, already, kind, severity, mask, label, count, seed, *_) -> str:
+    """The address of this view; what a visitor drew or uploaded stays with the visitor."""
+    if source != "test" or kind == HAND:
+        return ""
+    said = None if label == UNKNOWN else (int(label),)
+    view = links.write(
+        tab="restore", a=key, real=int(index), damage=f"{kind}:{severity:g}", digits=said, n=int(count), seed=int(seed)
+    )
+    return markup.link_button(view)
+
+
+def severities(kind) -> dict:
+    """The severities of a kind for a picker: the middle one is chosen, and there are none where one paints."""
+    if kind not in KINDS:
+        return gr.update(visible=False)
+    found = KINDS[kind]
+    offered = [(found.say.format(value), value) for value in found.severities]
+    return gr.update(choices=offered, value=found.severities[len(offered) // 2], visible=True)
+
+
+def ground(store: Store, key, source, index) -> str:
+    """The pad on which a visitor paints what is missing: over the test digit where that is what is restored."""
+    under = ""
+    if source == "test":
+        form = spec("mnist") if not key else store.checkpoint(key).spec
+        image, _ = real_digit(whole(index, "The number of the test digit", 0, 10**6), form.name)
+        under = sprites.thumbnails(image)[0]
+    return pad.pad("What is missing, painted over the digit", "Paint here", under, width=50, colour="#2f5fa8")
+
+
+# ---------------------------------------------------------------- gradio
+
+
+class Controls(NamedTuple):
+    """What a visitor sets, in the order in which `run` takes it."""
+
+    key: gr.Dropdown
+    source: gr.Radio
+    index: gr.Number
+    drawing: gr.Textbox
+    file: gr.File
+    already: gr.Checkbox
+    kind: gr.Dropdown
+    severity: gr.Dropdown
+    mask: gr.Textbox
+    label: gr.Dropdown
+    count: gr.Slider
+    seed: gr.Number
+    method: gr.Dropdown
+    steps: gr.Slider
+    travel: gr.Slider
+
+
+class Parts(NamedTuple):
+    """What shows and hides, and what is pressed."""
+
+    test: gr.Row
+    dice: gr.Button
+    canvas: gr.HTML
+    upload: gr.Column
+    paint: gr.HTML
+    go: gr.Button
+    stop: gr.Button
+
+
+def controls(store: Store) -> tuple[Controls, Parts]:
+    """The column beside the result."""
+    default = KINDS[KIND]
+    source = gr.Radio([(words, name) for name, words in SOURCES.items()], value="test", label="Digit", elem_id="whence")
+    with gr.Row(elem_classes="seed-row") as test:
+        index = gr.Number(value=DIGIT, precision=0, label="Number of the test digit", min_width=120)
+        dice = gr.Button("Another", size="md", min_width=100, scale=0)
+    blank = pad.pad("A digit to restore, drawn by hand", "Draw a digit here")
+    canvas = clickable(blank, pad.SCRIPT, elem_id="drawing", visible=False)
+    with gr.Column(visible=False) as upload:
+        file = gr.File(label="28x28 pixels, white on black", file_types=["image"], height=110)
+        already = gr.Checkbox(label="It is damaged already, in the way below", value=False)
+    kinds = [(kind.title, name) for name, kind in KINDS.items()]
+    kind = gr.Dropdown([*kinds, ("Paint what is missing", HAND)], value=KIND, label="Damage", filterable=False)
+    offered = [(default.say.format(value), value) for value in default.severities]
+    severity = gr.Dropdown(offered, value=default.severities[1], label="How bad", filterable=False)
+    paint = clickable("", pad.SCRIPT, elem_id="paint", visible=False)
+    digits = [("Not known: find out", UNKNOWN), *[(str(d), str(d)) for d in range(10)]]
+    label = gr.Dropdown(digits, value=UNKNOWN, label="Which digit is it?", filterable=False)
+    with gr.Row(elem_classes="go-row"):
+        go = gr.Button("Restore", variant="primary", elem_id="restore-go")
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="restore-stop")
+    key = picker(store.checkpoints(), "Checkpoint")
+    with gr.Accordion("Advanced", open=False):
+        own = RestoreConfig()
+        count = gr.Slider(1, MAX_CANDIDATES, value=COUNT, step=1, label="Candidates")
+        seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
+        methods = [(METHOD_NAMES[name], name) for name in METHODS]
+        method = gr.Dropdown(methods, value=own.method, label="Method", filterable=False)
+        steps = gr.Slider(1, MAX_STEPS, value=own.steps, step=1, label="Steps")
+        told = "each step is taken so often, with noise put back in between"
+        travel = gr.Slider(1, MAX_TRAVEL, value=own.travel, step=1, label="Time travel", info=told)
+    drawing, mask = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    asked = Controls(
+        key, source, index, drawing, file, already, kind, severity, mask, label, count, seed, method, steps, travel
+    )
+    return asked, Parts(test, dice, canvas, upload, paint, go, stop)
+
+
+def build(store: Store) -> Tab:
+    """The tab's components and how they are filled."""
+    still(markup.note(WHAT), elem_classes="words")
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=0, min_width=300):
+            asked, parts = controls(store)
+        with gr.Column(scale=1, min_width=320):
+            show = still(elem_id="restored")
+            take = clickable("", elem_classes="words")
+            work(store)
+    settings = list(asked)
+    tab = Tab(
+        settings, [show, take], on_gpu(guarded(store, partial(opening, store))), partial(opened, store), heavy=True
+    )
+
+    def whence(source):
+        return [gr.update(visible=source == name) for name in ("test", "draw", "file")]
+
+    over = [asked.key, asked.source, asked.index]
+    on_paper = guarded(store, partial(ground, store))
+    asked.source.change(whence, [asked.source], [parts.test, parts.canvas, parts.upload], **QUIET)
+    asked.kind.change(severities, [asked.kind], [asked.severity], **QUIET)
+    asked.kind.change(lambda kind: gr.update(visible=kind == HAND), [asked.kind], [parts.paint], **QUIET)
+    for control in (asked.kind, asked.source, asked.index):
+        control.change(on_paper, over, [parts.paint], **QUIET)
+    parts.dice.click(None, None, asked.index, js="() => Math.floor(Math.random() * 10000)", **QUIET)
+
+    def occupied():
+        return gr.Button(visible=False), gr.Button(visible=True)
+
+    def ready():
+        return gr.Button(visible=True), gr.Button(visible=False)
+
+    buttons = [parts.go, parts.stop]
+    places = {Controls._fields.index("drawing"): "drawing", Controls._fields.index("mask"): "paint"}
+    restored = on_gpu(guarded(store, partial(run, store)))
+    busy = parts.go.click(occupied, None, buttons, queue=False, **QUIET)
+    running = busy.then(restored, settings, tab.outputs, js=pad.reading(places), **LANE, **QUIET)
+    running.then(ready, None, buttons, queue=False, **QUIET)
+    running.failure(ready, None, buttons, queue=False, **QUIET)
+    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], **QUIET)
+    return tab
+
+
+def opened(store: Store, view: View) -> list:
+    """The settings that a link asks for."""
+    entries = store.checkpoints()
+    if view == View():
+        return [gr.update(choices=choices(entries)), *[gr.skip()] * (len(Controls._fields) - 1)]
+    known = [entry.key for entry in usable(entries)]
+    key = view.a if view.a in known else first(entries)
+    kind, _, severity = (view.damage or "").partition(":")
+    kind = kind if kind in KINDS else KIND
+    found = severities(kind)
+    if severity in [f"{value:g}" for value in KINDS[kind].severities]:
+        found["value"] = float(severity)
+    label = str(view.digits[0]) if view.digits and len(view.digits) == 1 and view.digits[0] < 10 else UNKNOWN
+    real = view.real if view.real is not None and view.real < 10_000 else DIGIT
+    count = view.n if view.n and view.n <= MAX_CANDIDATES else COUNT
+    seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
+    own = RestoreConfig()
+    rest = ["", None, False, kind, found, "", label, count, seed, own.method, own.steps, own.travel]
+    return [choose(entries, key), "test", real, *rest]
