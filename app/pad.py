@@ -111,7 +111,7 @@ def as_digit(ink: np.ndarray, side: int = 28) -> np.ndarray:
     small = np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX))
     y, x = (np.arange(length) for length in small.shape)
     centre = np.array([(small.sum(1) * y).sum(), (small.sum(0) * x).sum()]) / small.sum()
-    top, left = np.clip(np.round((side - 1) / 2 - centre), 0, np.array([side] * 2) - small.shape).astype(int)
+    top, left = np.clip(np.round(side / 2 - centre), 0, np.array([side] * 2) - small.shape).astype(int)
     page = np.zeros((side, side), np.float32)
     page[top : top + small.shape[0], left : left + small.shape[1]] = small
     return (page * 255).round().clip(0, 255).astype(np.uint8)

@@ -27,7 +27,7 @@ def median(pictures: Tensor) -> Tensor:
 
 
 def classical(kind: str, severity: float, damage: Damage, recorded: Tensor, pictures: Tensor) -> Tensor:
-    """The usual method for this kind of damage (`NAMES`), uint8 [N, 1, H, W]; where it takes bytes, pixels are cut to them."""
+    """The usual method for this kind of damage (`NAMES`), uint8 [N, 1, H, W]; most of them take bytes."""
     if kind == "noise":
         strength = 255 * damage.noise
         return _each(pictures, lambda image: cv2.fastNlMeansDenoising(image, None, strength, 5, 15))

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 MEDIAN = 0.67449  # of |n|, n standard normal
+# Pixels above paper for each at paper: at most .66 in all 10,000 clean test digits, at least .85 in 3,000 with noise.
+CLEAN = 0.75
 MEAN = 0.79788  # of the same
 
 
@@ -17,7 +19,7 @@ def estimated_noise(pixels: Tensor) -> float:
     flat = pixels.flatten()
     zeros = int((flat <= 0).sum())
     above = flat[flat > 0].sort().values
-    if 2 * len(above) < zeros:  # a clean digit: ink is a fifth of it, and nothing lies around
+    if len(above) < CLEAN * zeros:
         return 0.0
     return float(above[: max(zeros, 1)].median()) / MEDIAN
 

@@ -1,0 +1,363 @@
+"""Restoring as a visitor and as a user of the command line: the same cases, and one line for what does not fit."""
+
+import base64
+import io
+import json
+import re
+from html import unescape
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import links, pad, restored_view
+from app.build import TABS
+from app.cli import main
+from app.links import View
+from app.restoration import candidates, hurt, image_file, picture, real_digit, which
+from app.restore_request import case
+from app.store import Store
+from app.tabs import restore
+from diffusion_core import data
+from diffusion_core.data import ROOT
+from diffusion_core.errors import UserError
+from diffusion_core.noise_level import estimated_noise, uncut
+from eval.fidelity import mean_image, psnr, spread, ssim
+from tests.pages import make_root
+
+SPEC = data.spec("mnist")
+SETTINGS = ["mnist", "test", 8, "", None, False, "box", 12, "", "?", 4, 0, "pigdm", 3, 1]
+NAMES = restore.Controls._fields
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Store(ROOT / "checkpoints")
+
+
+def settings(**changes) -> list:
+    """The tab's values, with some of them changed."""
+    return [changes.get(name, value) for name, value in zip(NAMES, SETTINGS, strict=True)]
+
+
+def drawing(*boxes, side: int = pad.SIDE, kind: str = "PNG") -> str:
+    """A pad's strokes as its browser sends them: rectangles (left, top, right, bottom) of white on nothing."""
+    pixels = np.zeros((side, side, 4), np.uint8)
+    for left, top, right, bottom in boxes:
+        pixels[top:bottom, left:right] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return pad.HEAD + base64.b64encode(buffer.getvalue()).decode()
+
+
+# ---------------------------------------------------------------- the pad
+
+
+def test_a_drawing_becomes_a_digit_as_mnists_are():
+    """A bar as a 1: twenty pixels high, its centre of mass in the middle; real digits stay where they are."""
+    found = pad.as_digit(pad.strokes(drawing((30, 10, 58, 150))))
+    rows, columns = np.nonzero(found)
+    assert found.shape == (28, 28) and rows.min() == 4 and rows.max() == 23
+    assert abs(columns.mean() - 14) <= 0.5 and columns.max() - columns.min() == 3 and found.max() == 255
+    for real in data.load("mnist", "test").images[:20, 0].numpy():
+        again = pad.as_digit(real.astype(np.float64) / 255)
+        weigh = [
+            np.array([(page.sum(axis) * np.arange(28)).sum() / page.sum() for axis in (1, 0)]) for page in (real, again)
+        ]
+        assert np.abs(weigh[0] - weigh[1]).max() <= 1
+
+
+def test_what_is_painted_is_hidden_pixel_by_pixel():
+    found = pad.painted(drawing((0, 0, 100, 50), (104, 0, 110, 10)), (28, 28))
+    assert found[:5, :10].all() and found.sum() == 51  # and of the pixel at (0, 10) six tenths
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", 7, "data:image/png;base64,", pad.HEAD + "A" * 500_000, pad.HEAD + "!!!", "<img onerror=x>"]
+)
+def test_what_no_pad_sends_is_one_line(text):
+    with pytest.raises(UserError, match="drawing"):
+        pad.strokes(text)
+
+
+def test_other_drawings_are_refused():
+    with pytest.raises(UserError, match="280 by 280"):
+        pad.strokes(drawing(side=64))
+    with pytest.raises(UserError, match="cannot be read"):
+        pad.strokes(drawing(kind="WEBP"))
+    with pytest.raises(UserError, match="nothing in it"):
+        pad.as_digit(pad.strokes(drawing()))
+
+
+# ---------------------------------------------------------------- the cases
+
+
+def test_the_default_case_is_a_test_digit_with_a_hole():
+    found = case(SPEC, *SETTINGS[1:5], *SETTINGS[5:])
+    assert torch.equal(found.original, data.load("mnist", "test").images[8:9]) and found.label is None
+    left = picture(found, SPEC)
+    hidden = ~found.damage.operator.known
+    assert int(hidden.sum()) == 144 and not left[hidden].any() and torch.equal(left[~hidden], found.original[~hidden])
+
+
+def test_a_digit_that_was_drawn_and_a_mask_that_was_painted():
+    sent = settings(source="draw", drawing=drawing((120, 40, 150, 240)), kind="hand", mask=drawing((0, 140, 280, 280)))
+    found = case(SPEC, *sent[1:])
+    assert found.damage.operator.known[0, 0, :14].all() and not found.damage.operator.known[0, 0, 14:].any()
+    assert found.original.shape == (1, 1, 28, 28) and found.original.any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "size"), [("shrink", 4, 7), ("shrink", 2, 14), ("blur", 2, 28), ("noise", 0.5, 28)]
+)
+def test_a_picture_that_is_damaged_already(tmp_path, kind, severity, size):
+    whole = case(SPEC, *settings(index=3, kind=kind, severity=severity)[1:])
+    Image.fromarray(whole.recorded.view(size, size).mul(255).round().clamp(0, 255).byte().numpy()).save(
+        tmp_path / "x.png"
+    )
+    sent = settings(source="file", file=tmp_path / "x.png", already=True, kind=kind, severity=severity)
+    found = case(SPEC, *sent[1:])
+    assert found.original is None and found.recorded.shape == whole.recorded.shape
+    if kind == "noise":
+        assert found.damage.noise == pytest.approx(0.5, rel=0.25)
+    else:
+        assert (found.recorded - whole.recorded).abs().max() < 0.05 and found.damage.noise == whole.damage.noise
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"index": 10_000}, "There is no test digit 10000"),
+        ({"index": "x"}, "number of the test digit must be"),
+        ({"index": float("nan")}, "number of the test digit must be"),
+        ({"source": "moon"}, "Choose a test digit"),
+        ({"source": "file"}, "Give an image file"),
+        ({"source": "draw"}, "no drawing"),
+        ({"kind": "smear"}, "kinds of damage on offer"),
+        ({"kind": None}, "kinds of damage on offer"),
+        ({"severity": float("inf")}, "The severity must be"),
+        ({"severity": "12"}, "The severity must be"),
+        ({"kind": "shrink", "severity": 3}, "cannot be shrunk by 3"),
+        ({"kind": "hand", "mask": drawing()}, "hides nothing"),
+        ({"kind": "hand", "mask": drawing((0, 0, 280, 280))}, "hides everything"),
+        ({"label": 11}, "The digit must be"),
+        ({"label": []}, "The digit must be"),
+        ({"count": 0}, "The number of candidates must be"),
+        ({"count": 1e6}, "The number of candidates must be"),
+        ({"seed": -1}, "The seed must be"),
+        ({"seed": 2**64}, "The seed must be"),
+        ({"method": "magic"}, "There is no method"),
+        ({"steps": 0}, "Steps must be"),
+        ({"steps": 2.5}, "Steps must be"),
+        ({"travel": 99}, "Time travel must be"),
+    ],
+)
+def test_bad_settings_are_one_line(change, said):
+    with pytest.raises(UserError, match=said) as error:
+        case(SPEC, *settings(**change)[1:])
+    assert "\n" not in str(error.value) and len(str(error.value)) < 200
+
+
+def test_bad_files_are_one_line(tmp_path):
+    files = {
+        "text.png": b"hello",
+        "empty.png": b"",
+        "half.png": (ROOT / "docs" / "page.png").read_bytes()[:3000],
+        "big.png": b"x" * (2 << 20),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    Image.new("L", (30, 28)).save(tmp_path / "wide.png")
+    Image.new("RGB", (28, 28), "red").save(tmp_path / "red.png")
+    for name in (*files, "wide.png", "red.png", "missing.png"):
+        with pytest.raises(UserError, match=f"^{name}"):
+            image_file(tmp_path / name, SPEC)
+    Image.new("L", (28, 28)).save(tmp_path / "clean.png")
+    with pytest.raises(UserError, match="No noise was found"):
+        case(SPEC, *settings(source="file", file=tmp_path / "clean.png", already=True, kind="noise", severity=0.5)[1:])
+
+
+# ---------------------------------------------------------------- noise, and how near
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.25, 0.5])
+def test_noise_is_estimated_from_what_a_file_holds(sigma):
+    real = data.load("mnist", "test").images[:40].float() / 255
+    noisy = real + sigma * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
+    held = noisy.clamp(0, 1).mul(255).round() / 255
+    found = torch.tensor([estimated_noise(image) for image in held])
+    assert float(found.mean()) == pytest.approx(sigma, rel=0.1) and float(found.std()) < 0.15 * sigma
+    paper = real == 0
+    assert abs(float(uncut(held, sigma)[paper].mean())) < 0.02 < float(held[paper].mean())
+    assert all(estimated_noise(image) == 0 for image in real)
+
+
+def test_fidelity_against_closed_forms():
+    a = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    b = a.clone()
+    b[1] = 51  # a fifth of white everywhere: 20 log10(5) dB
+    assert psnr(a, b).tolist() == pytest.approx([100, 13.9794], abs=1e-3)
+    assert float(ssim(a, b)[0]) == 1 and float(ssim(a, b)[1]) < 0.5
+    assert mean_image(torch.cat([a, b])).unique().tolist() == [13]  # 51 / 4, rounded
+    assert spread(torch.cat([a, b])).flatten()[0] == pytest.approx(0.2 * (3 / 16) ** 0.5)
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_handler_shows_every_step_and_then_the_verdicts(store):
+    *steps, (last, link) = restore.run(store, *settings())
+    assert len(steps) == 4 and all('<progress max="3"' in shown and not said for shown, said in steps)
+    assert last.count('class="odds"') == 2 and "4 ways it may have been" in last
+    assert len(re.findall(r'alt="candidate \d"', last)) == 4 and "The original" in last
+    assert re.search(r"The classifier reads \d in what is left, and \d in \d of 4 candidates\.", last)
+    assert "dB before" in last
+    view = links.read(dict(parse_qsl(unescape(re.search(r'data-link="\?([^"]+)', link)[1]))), TABS)
+    assert view.tab == "restore" and view.real == 8 and view.damage == "box:12" and view.n == 4
+
+
+def test_a_label_that_is_given_is_not_asked_of_the_model(store):
+    *_, (last, _) = restore.run(store, *settings(label="5"))
+    assert last.count('class="odds"') == 1 and "The model itself" not in last
+
+
+def test_a_link_opens_what_it_says_and_odd_ones_the_default(store):
+    view = View(tab="restore", a="early", real=77, damage="noise:1", digits=(3,), n=5, seed=9)
+    values = dict(zip(NAMES, restore.opened(store, view), strict=True))
+    assert values["key"]["value"] == "early" and values["index"] == 77 and values["label"] == "3"
+    assert values["kind"] == "noise" and values["severity"]["value"] == 1.0 and values["count"] == 5
+    odd = View(tab="restore", a="../x", real=10**9, damage="box:99", digits=(1, 2), n=10**6, seed=2**40)
+    values = dict(zip(NAMES, restore.opened(store, odd), strict=True))
+    assert values["key"]["value"] == "mnist" and values["index"] == restore.DIGIT and values["label"] == "?"
+    assert values["severity"]["value"] == 12 and values["count"] == restore.COUNT and values["seed"] == 0
+
+
+def test_what_a_visitor_drew_is_in_no_link(store):
+    *_, (last, link) = restore.run(store, *settings(source="draw", drawing=drawing((120, 40, 150, 240))))
+    assert link == "" and last
+    assert restore.opening(store, *settings(source="draw"))[0].endswith("Press Restore.</p>")
+
+
+def test_the_shipped_model_fills_the_gap_and_knows_the_digit(shipped):
+    """A seven with its lower rows gone, without its label: all candidates are sevens or near, and the odds say so."""
+    model = shipped.checkpoint("mnist")
+    sent = settings(index=0, kind="cut", severity=7, count=8, steps=20)
+    asked = case(model.spec, *sent[1:])
+    *_, images = candidates(model, asked)
+    known = asked.damage.operator.known
+    assert all(torch.equal(image[known[0]], asked.original[0][known[0]]) for image in images)
+    likely = which(model, images, 0)
+    assert int(likely.argmax()) == 7 and float(likely[7]) > 0.5 and float(likely.sum()) == pytest.approx(1, abs=1e-4)
+    shown = restored_view.finished(
+        asked, model.spec, images, shipped.judges.read(images[:1]), shipped.judges.read(images), likely
+    )
+    assert "8 ways it may have been" in shown
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def run(capsys, *arguments):
+    code = main(["restore", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture(scope="module")
+def tiny(store):
+    return store.root / "mnist"
+
+
+def test_the_command_writes_the_candidates_and_what_was_found(capsys, tmp_path, tiny):
+    code, out, _ = run(
+        capsys, tiny, "test:8", "--kind", "box:12", "--count", 3, "--steps", 3, "--out", tmp_path, "--json"
+    )
+    found = json.loads(out.splitlines()[-1])
+    assert code == 0 and json.loads((tmp_path / "result.json").read_text()) == {
+        k: found[k] for k in found if k != "out"
+    }
+    assert sum(found["likely"]) == pytest.approx(1, abs=1e-3) and sum(found["read"].values()) == pytest.approx(1)
+    held = np.load(tmp_path / "restored.npz")
+    real = data.load("mnist", "test").images[8, 0].numpy()
+    known = np.ones((28, 28), bool)
+    known[8:20, 8:20] = False
+    for i in range(3):
+        image = np.asarray(Image.open(tmp_path / f"candidate-{i}.png"))
+        assert np.array_equal(image, held["images"][i]) and np.array_equal(image[known], real[known])
+    assert np.asarray(Image.open(tmp_path / "sheet.png")).shape == (32, 5 * 30 + 2)
+    assert found["mean"]["psnr"] > 0 and found["recorded"]["ssim"] < 1
+
+
+def test_masks_matrices_and_measurements_from_files(capsys, tmp_path, tiny):
+    real = data.load("mnist", "test").images[5, 0].numpy()
+    Image.fromarray(real).save(tmp_path / "digit.png")
+    mask = np.zeros((28, 28), np.uint8)
+    mask[:, 14:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    some = ("--count", 2, "--steps", 2, "--label", 1)
+    code, *_ = run(
+        capsys, tiny, tmp_path / "digit.png", "--mask", tmp_path / "mask.png", *some, "--out", tmp_path / "a"
+    )
+    assert code == 0 and "psnr" not in (tmp_path / "a" / "result.json").read_text()
+    restored = np.load(tmp_path / "a" / "restored.npz")
+    assert (restored["images"][:, :, :14] == real[:, :14]).all() and (restored["labels"] == 1).all()
+
+    A = np.random.default_rng(0).normal(size=(40, 784)).astype(np.float32) / 28
+    np.save(tmp_path / "A.npy", A)
+    np.save(tmp_path / "y.npy", A @ (real.ravel() / 255))
+    for image, more in ((tmp_path / "y.npy", ()), (tmp_path / "digit.png", ("--whole",))):
+        code, _, err = run(capsys, tiny, image, "--matrix", tmp_path / "A.npy", *more, *some, "--out", tmp_path / "b")
+        assert code == 0, err
+        seen = np.load(tmp_path / "b" / "restored.npz")["images"].reshape(2, -1) / 255 @ A.T
+        assert np.abs(seen - A @ (real.ravel() / 255)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("test:8",), "one of the arguments --kind --mask --matrix is required"),
+        (("test:8", "--kind", "smear"), "There is no damage 'smear'"),
+        (("test:8", "--kind", "box:x"), "is not a KIND:SEVERITY"),
+        (("test:8", "--kind", "box:0"), "must be from 1 to 28"),
+        (("test:20000", "--kind", "box"), "There is no test digit 20000"),
+        (("missing.png", "--kind", "box"), "missing.png cannot be read"),
+        (("test:8", "--kind", "box", "--count", "0"), "candidates must be from 1"),
+        (("test:8", "--kind", "box", "--steps", "0"), "Steps must be"),
+        (("test:8", "--kind", "box", "--label", "10"), "The label must be from 0 to 9"),
+        (("test:8", "--kind", "box", "--noise", "auto"), "give a number"),
+        (("test:8", "--kind", "box", "--noise", "-1"), "The noise must be from 0"),
+        (("test:8", "--matrix", "missing.npy"), "missing.npy cannot be read"),
+        (("test:8", "--mask", "missing.png"), "missing.png cannot be read"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_two(capsys, tmp_path, tiny, arguments, said):
+    code, out, err = run(capsys, tiny, *arguments, "--out", tmp_path / "x")
+    assert code == 2 and said in err and err.count("\n") == 1 and not out
+
+
+def test_a_matrix_that_is_none_and_a_folder_that_cannot_be(capsys, tmp_path, tiny):
+    np.save(tmp_path / "words.npy", np.array(["a"]))
+    np.save(tmp_path / "short.npy", np.zeros((3, 5)))
+    (tmp_path / "text.npy").write_text("no")
+    (tmp_path / "file").write_text("in the way")
+    for name, said in (("words", "not a .npy"), ("text", "not a .npy"), ("short", r"[m, 784]")):
+        code, _, err = run(capsys, tiny, "test:1", "--matrix", tmp_path / f"{name}.npy", "--out", tmp_path / "x")
+        assert code == 2 and said in err
+    code, _, err = run(capsys, tiny, "test:1", "--kind", "box", "--steps", 2, "--out", tmp_path / "file")
+    assert code == 2 and err.count("\n") == 1 and "file" in err
+
+
+def test_what_is_recorded_depends_on_the_seed_alone():
+    original, _ = real_digit(4, "mnist")
+    from diffusion_core.damage import damage
+
+    found = damage("noise", 0.5, (28, 28))
+    assert torch.equal(hurt(original, found, 3), hurt(original, found, 3))
+    assert not torch.equal(hurt(original, found, 3), hurt(original, found, 4))
