@@ -27,7 +27,7 @@ def running(case: Case, spec: DataSpec, images: Tensor, step: int) -> str:
         f'<div class="bar"><progress max="{total}" value="{step}" aria-label="Restoring"></progress>'
         f'<output class="level" aria-live="off">step {step} of {total}</output></div>'
     )
-    shown = [_figure("What is left", _left(case, spec), "what is left of the digit"), *_known(case)]
+    shown = [*_known(case), _figure("What is left", _left(case, spec), "what is left of the digit")]
     return f'<section class="restored">{bar}<div class="quartet">{"".join(shown)}</div>{_candidates(images)}</section>'
 
 
@@ -37,8 +37,8 @@ def finished(
     """All of it; `before` and `after` are what the classifier reads in what is left [1, K] and in the candidates."""
     mean, wide = mean_image(images), spread(images)
     shown = [
-        _figure("What is left", _left(case, spec), f"what is left, read as {int(before.argmax())}"),
         *_known(case),
+        _figure("What is left", _left(case, spec), f"what is left, read as {int(before.argmax())}"),
         _figure("Mean of the candidates", sprites.thumbnails(mean)[0], "the mean of all candidates"),
         _figure("Where they differ", _map(wide), f"deviation of each pixel, at most {wide.max():.2f}"),
     ]
@@ -85,12 +85,13 @@ def _bars(title: str, p: Sequence[float]) -> str:
 def _candidates(images: Tensor, after: Readings | None = None) -> str:
     items = []
     for i, uri in enumerate(sprites.thumbnails(images)):
-        said = "…" if after is None else f"{int(after[i].argmax())} · {probability(float(after[i].max()))}"
-        items.append(
-            f"<li>{markup.image(uri, f'candidate {i + 1}')}<span>{'' if after is None else 'reads '}{said}</span></li>"
-        )
+        said = "…"
+        if after is not None:
+            said = f"<b>{int(after[i].argmax())}</b> {probability(float(after[i].max()))}"
+        items.append(f"<li>{markup.image(uri, f'candidate {i + 1}')}<span>{said}</span></li>")
     title = f"{plural(len(images), 'way')} it may have been"
-    return f'<h2>{title}</h2><ul class="ways" aria-label="{title}">{"".join(items)}</ul>'
+    told = "" if after is None else markup.note("Below each, what the classifier reads in it.")
+    return f'<h2>{title}</h2>{told}<ul class="ways" aria-label="{title}">{"".join(items)}</ul>'
 
 
 def _known(case: Case) -> list[str]:

@@ -1,5 +1,128 @@
-"""How well restoring works, kind by kind: what was measured, under the tab Restore."""
+"""How well a checkpoint restores, as `restoration.jsonl` beside its weights has it: a figure and a table. No gradio."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from app import markup
+from app.figures import BLUE, ORANGE, REAL, layout
+from diffusion_core.damage import KINDS
+from diffusion_core.errors import UserError
+from eval.metrics import Estimate
+
+RESTORATIONS = "restoration.jsonl"
+METRICS = {"kept": "still the same digit (%)", "psnr": "PSNR (dB)", "ssim": "SSIM"}
+# method -> in words, colour of its bars; those without one stand in the table alone
+METHODS = {
+    "damaged": ("as it is", "#9a9a9a"),
+    "median": ("median filter", None),
+    "classical": ("OpenCV and the like", ORANGE),
+    "untrained": ("untrained network", "#aa4499"),
+    "wiener": ("Gaussian prior", REAL),
+    "model": ("this model", BLUE),
+    "told": ("told the digit", None),
+    "ddnm": ("DDNM, 4 times", None),
+    "mean": ("mean of 8", None),
+}
 
 
-def work(store):
-    return None
+class Restored(NamedTuple):
+    """One method on one kind of damage; `scores` has an entry for each of METRICS."""
+
+    kind: str
+    severity: float
+    method: str
+    scores: dict[str, Estimate]
+
+
+def read(folder: Path) -> tuple[Restored, ...]:
+    """Every line in `folder`, none where nothing was measured; `UserError` where the file is damaged."""
+    if not (folder / RESTORATIONS).exists():
+        return ()
+    try:
+        rows = [json.loads(line) for line in (folder / RESTORATIONS).read_text(encoding="utf-8").splitlines()]
+        return tuple(
+            Restored(row["kind"], float(row["severity"]), row["method"], {m: Estimate(**row[m]) for m in METRICS})
+            for row in rows
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{RESTORATIONS} of {folder.name} is damaged ({type(error).__name__}). Measure it again."
+        ) from None
+
+
+def middle(kind: str) -> float:
+    """The severity that is shown where there is room for one."""
+    return KINDS[kind].severities[len(KINDS[kind].severities) // 2]
+
+
+def figure(lines: Sequence[Restored], metric: str) -> go.Figure:
+    """A group of bars for each kind of damage at its middle severity, a bar a method, with 95 % intervals."""
+    shown = go.Figure(layout=layout(METRICS[metric], ""))
+    scale = 100 if metric == "kept" else 1
+    kinds = [kind for kind in KINDS if any((line.kind, line.severity) == (kind, middle(kind)) for line in lines)]
+    for method, (words, colour) in METHODS.items():
+        found = {
+            line.kind: line.scores[metric]
+            for line in lines
+            if line.method == method and line.severity == middle(line.kind)
+        }
+        if not colour or not found:
+            continue
+        values = [found[kind] for kind in kinds if kind in found]
+        shown.add_trace(
+            go.Bar(
+                x=[KINDS[kind].title for kind in kinds if kind in found], y=[scale * e.value for e in values],
+                name=words, marker={"color": colour},
+                error_y={
+                    "type": "data", "symmetric": False, "thickness": 1, "width": 2,
+                    "array": [scale * (e.high - e.value) for e in values],
+                    "arrayminus": [scale * (e.value - e.low) for e in values],
+                },
+                hovertext=[f"{words}: {said(metric, e)}, n = {e.n:,}" for e in values],
+                hovertemplate="%{x}<br>%{hovertext}<extra></extra>",
+            )
+        )  # fmt: skip
+    return shown.update_layout(barmode="group", bargap=0.25)
+
+
+def table(lines: Sequence[Restored], metric: str) -> str:
+    """A row for each kind and severity, a column a method."""
+    head, rows = cells(lines, metric)
+    return markup.table(head, rows, METRICS[metric])
+
+
+def cells(lines: Sequence[Restored], metric: str) -> tuple[list[str], list[list]]:
+    """Heads and rows of that table: values with their intervals, "–" where nothing was measured."""
+    found = {(line.kind, line.severity, line.method): line.scores[metric] for line in lines}
+    methods = [method for method in METHODS if any(line.method == method for line in lines)]
+    rows = [
+        [
+            f"{kind.title}: {kind.say.format(severity)}",
+            *[_cell(metric, found.get((name, severity, method))) for method in methods],
+        ]
+        for name, kind in KINDS.items()
+        for severity in kind.severities
+        if any(line[:2] == (name, severity) for line in lines)
+    ]
+    return ["damage", *[METHODS[method][0] for method in methods]], rows
+
+
+def _cell(metric: str, estimate: Estimate | None):
+    return "–" if estimate is None else (value(metric, estimate.value), ends(metric, estimate))
+
+
+def said(metric: str, estimate: Estimate) -> str:
+    return f"{value(metric, estimate.value)} ({ends(metric, estimate)})"
+
+
+def value(metric: str, number: float) -> str:
+    return f"{100 * number:.1f} %" if metric == "kept" else f"{number:.1f} dB" if metric == "psnr" else f"{number:.3f}"
+
+
+def ends(metric: str, estimate: Estimate) -> str:
+    digits, scale = {"kept": (1, 100), "psnr": (1, 1), "ssim": (3, 1)}[metric]
+    return f"{scale * estimate.low:.{digits}f} to {scale * estimate.high:.{digits}f}"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.judging import Judges
+from app.restored_work import RESTORATIONS, Restored
+from app.restored_work import read as read_restorations
 from app.runs import Run
 from app.runs import read as read_run
 from app.shelf import Shelf, is_own
@@ -84,6 +86,7 @@ class Store:
         self._runs = Kept(read_run, size=16)
         self._sweeps = Kept(read_sweep, size=16)
         self._tunings = Kept(read_tuning, size=16)
+        self._restorations = Kept(read_restorations, size=16)
         self.shelf = Shelf()
         self.judges = Judges(self.explain)
 
@@ -214,6 +217,11 @@ class Store:
         """The settings tried on the checkpoint `name`; None where it lists none, `UserError` for a damaged list."""
         found = {path.name: path for path in self._folders(self.root, SWEEP)}
         return self._sweeps(found[name]) if name in found else None
+
+    def restorations(self, name: str) -> tuple[Restored, ...]:
+        """How well the checkpoint `name` restores damaged digits; nothing where it was not measured."""
+        found = {path.name: path for path in self._folders(self.root, RESTORATIONS)}
+        return self._restorations(found[name]) if name in found else ()
 
     def _run_entry(self, path: Path) -> Entry:
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.restoration import Case, picture
 from benchmarks.classical import Wiener, classical, median
@@ -36,9 +36,21 @@ FEWER, CANDIDATES = 200, 8  # digits of which a mean of candidates is taken, and
 MIDDLE = ("told", "ddnm", "mean")  # methods that are measured at the middle severity alone
 
 
+class Blank(nn.Module):
+    """What the U-Net is before any training, whose last layer starts at zero: F = 0, so that D = c_skip x, the estimate
+    for white Gaussian data. The same numbers in a hundredth of the time."""
+
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, c_noise: Tensor, label: Tensor) -> Tensor:
+        return self.nothing * x
+
+
 def untrained(model: Checkpoint) -> Checkpoint:
-    """The same network before any training: its estimate is c_skip x, that of white Gaussian data."""
-    return replace(model, denoiser=Denoiser(model.meta.network).eval().requires_grad_(False))
+    """The same checkpoint before any training."""
+    return replace(model, denoiser=Denoiser(model.meta.network, Blank()).requires_grad_(False))
 
 
 class Digits:

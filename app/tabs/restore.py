@@ -13,7 +13,7 @@ from app.links import View
 from app.request import MAX_SEED, whole
 from app.restoration import MAX_CANDIDATES, candidates, picture, real_digit, which
 from app.restore_request import HAND, MAX_STEPS, MAX_TRAVEL, SOURCES, UNKNOWN, case
-from app.restored_work import work
+from app.restored_work import METRICS, figure, table
 from app.store import Store, usable
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.zerogpu import on_gpu
@@ -29,6 +29,13 @@ METHOD_NAMES = {"pigdm": "Guided by the pseudo-inverse (ΠGDM)", "ddnm": "Null s
 WHAT = (
     "Damage a digit, and the model fills in what is missing: several ways it may have been, each of which agrees with "
     "what is left. Where they differ, nobody can know."
+)
+MEASURED = (
+    "1,000 real test digits, damaged in each way and restored without their labels. A digit is the same if the "
+    "classifier reads in the restored image what it read in the original. Beside the model: what is left, a median "
+    "filter, the usual method for each kind (OpenCV's inpainting and non-local means, bicubic enlarging, "
+    "Richardson-Lucy), the same network before any training, and the best there is of linear methods, a Gaussian with "
+    "the covariance of the training digits."
 )
 
 
@@ -163,6 +170,28 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     return asked, Parts(test, dice, canvas, upload, paint, go, stop)
 
 
+def works(store: Store, key, metric) -> tuple[gr.Plot, str]:
+    """The figure and the table of what was measured for a checkpoint; words where nothing was."""
+    if metric not in METRICS:
+        raise UserError("Choose one of the measures on offer.")
+    lines = store.restorations(key) if key in [entry.key for entry in usable(store.checkpoints())] else ()
+    if not lines:
+        return gr.Plot(visible=False), markup.note("Not measured for this checkpoint: python -m benchmarks.restore")
+    return gr.Plot(figure(lines, metric), visible=True), table(lines, metric)
+
+
+def measured(store: Store, key: gr.Dropdown) -> None:
+    """How well it works, folded away; filled when somebody looks."""
+    with gr.Accordion("How well does it work?", open=False, elem_id="restored-work") as fold:
+        still(markup.note(MEASURED))
+        offered = [(words, name) for name, words in METRICS.items()]
+        metric = gr.Radio(offered, value="kept", label="Measure", elem_classes="lone")
+        plot = gr.Plot(show_label=False, container=False)
+        numbers = still()
+    show = guarded(store, partial(works, store))
+    gr.on([fold.expand, metric.input, key.change], show, [key, metric], [plot, numbers], **QUIET)
+
+
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     still(markup.note(WHAT), elem_classes="words")
@@ -172,7 +201,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=1, min_width=320):
             show = still(elem_id="restored")
             take = clickable("", elem_classes="words")
-            work(store)
+            measured(store, asked.key)
     settings = list(asked)
     tab = Tab(
         settings, [show, take], on_gpu(guarded(store, partial(opening, store))), partial(opened, store), heavy=True
