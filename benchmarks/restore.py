@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from app.restoration import Case, picture
+from app.restored_work import METRICS, RESTORATIONS, Restored, cells, read
 from benchmarks.classical import Wiener, classical, median
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import data
@@ -30,7 +31,9 @@ from eval.judge import load_judge
 from eval.metrics import mean, wilson
 
 NAME = "mnist"
-RESULTS = ROOT / "checkpoints" / NAME / "restoration.jsonl"
+RESULTS = ROOT / "checkpoints" / NAME / RESTORATIONS
+DOCUMENT = ROOT / "docs" / "restoration.md"
+MARKS = "<!-- tables: python -m benchmarks.restore --table -->", "<!-- end of tables -->"
 COUNT, GROUP = 1000, 100
 FEWER, CANDIDATES = 200, 8  # digits of which a mean of candidates is taken, and of how many
 MIDDLE = ("told", "ddnm", "mean")  # methods that are measured at the middle severity alone
@@ -130,6 +133,27 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only write the tables of what was measured")
     if not parser.parse_args().table:
         run()
+    write()
+
+
+def write() -> None:
+    """Put the tables into the document, between its marks."""
+    text, lines = DOCUMENT.read_text(), read(RESULTS.parent)
+    before, _, rest = text.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    tables = "\n".join(f"### {METRICS[metric].capitalize()}\n\n{markdown(lines, metric)}" for metric in METRICS)
+    DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{tables}\n{MARKS[1]}{after}")
+
+
+def markdown(lines: tuple[Restored, ...], metric: str) -> str:
+    """A table: a row for each kind and severity, a column a method."""
+    head, rows = cells(lines, metric)
+    made = [head, ["---"] * len(head), *[[row[0], *map(_plain, row[1:])] for row in rows]]
+    return "".join(f"| {' | '.join(row)} |\n" for row in made)
+
+
+def _plain(cell) -> str:
+    return cell if isinstance(cell, str) else f"{cell[0]} [{cell[1].replace(' to ', ', ')}]"
 
 
 def run() -> None:

@@ -232,7 +232,11 @@ def build(store: Store) -> Tab:
     running = busy.then(restored, settings, tab.outputs, js=pad.reading(places), **LANE, **QUIET)
     running.then(ready, None, buttons, queue=False, **QUIET)
     running.failure(ready, None, buttons, queue=False, **QUIET)
-    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], **QUIET)
+
+    def stopped():
+        return *ready(), markup.note("Stopped. Press Restore to begin again.", "empty")
+
+    parts.stop.click(stopped, None, [*buttons, show], queue=False, cancels=[running], **QUIET)
     return tab
 
 
