@@ -35,8 +35,9 @@ RESULTS = ROOT / "checkpoints" / NAME / RESTORATIONS
 DOCUMENT = ROOT / "docs" / "restoration.md"
 MARKS = "<!-- tables: python -m benchmarks.restore --table -->", "<!-- end of tables -->"
 COUNT, GROUP = 1000, 100
-FEWER, CANDIDATES = 200, 8  # digits of which a mean of candidates is taken, and of how many
+FEWER, CANDIDATES = 200, 8  # digits of the dearer methods, and candidates of a mean
 MIDDLE = ("told", "ddnm", "mean")  # methods that are measured at the middle severity alone
+DEARER = ("ddnm", "mean")
 
 
 class Blank(nn.Module):
@@ -107,7 +108,7 @@ def settings() -> Iterator[tuple[str, float, str, int]]:
                 if (severity == centre) == middle:
                     for name in names:
                         if middle or name not in MIDDLE:
-                            yield kind, severity, name, FEWER if name == "mean" else COUNT
+                            yield kind, severity, name, FEWER if name in DEARER else COUNT
 
 
 def measure(test: Dataset, restored: Callable[[Digits], Tensor], kind: str, severity: float, count: int) -> dict:
