@@ -139,6 +139,8 @@ def from_noise(
     Labels are int [N] or mixtures of classes, float [N, classes + 1] (`unet.Embedding`); `guidance` [N] is one for each
     image in place of the config's. `Noise(seeds)` and int labels give what `generate` draws.
     """
+    if not labels.is_floating_point():
+        _check_labels(checkpoint, labels)
     *_, last = _steps(checkpoint, labels, noise, config.validate(), guidance=guidance)
     return to_uint8(last.x.cpu(), checkpoint.spec)
 
@@ -226,8 +228,12 @@ def _check(
         lead.validate()
     if len(labels) == 0 or len(labels) != len(seeds):
         raise UserError(f"{len(labels)} labels and {len(seeds)} seeds: give as many of each, at least one.")
+    _check_labels(checkpoint, labels)
+    if not 0 <= int(seeds.min()) <= int(seeds.max()) <= MAX_SEED:
+        raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")
+
+
+def _check_labels(checkpoint: Checkpoint, labels: Tensor) -> None:
     classes = checkpoint.meta.network.classes
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise UserError(f"Labels must be from 0 to {classes - 1}.")
-    if not 0 <= int(seeds.min()) <= int(seeds.max()) <= MAX_SEED:
-        raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")

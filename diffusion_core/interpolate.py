@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, one_hot
 
+from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.errors import UserError
+from diffusion_core.generate import from_noise
 from diffusion_core.noise import MAX_SEED, Draws, Noise
 
 
@@ -69,7 +71,7 @@ def mixture(one: int, other: int, t: Tensor, classes: int) -> Tensor:
 
 
 def along(frames: int) -> Tensor:
-    """float32 [frames]: evenly from 0 to 1. `UserError` for less than two."""
+    """float32 [frames]: evenly from 0 to 1. `UserError` for fewer than two."""
     if frames < 2:
         raise UserError(f"A walk has at least 2 frames, not {frames}.")
     return torch.linspace(0, 1, frames)
@@ -80,3 +82,43 @@ def repeated(seed: int, count: int) -> Noise:
     if not 0 <= seed <= MAX_SEED:
         raise UserError(f"The seed must be from 0 to {MAX_SEED}, not {seed}.")
     return Noise(torch.full((count,), seed))
+
+
+# ---------------------------------------------------------------------------
+# Walks. Images uint8 [frames, C, H, W], drawn as the checkpoint recommends.
+
+
+def walk(checkpoint: Checkpoint, one: tuple[int, int], other: tuple[int, int], frames: int) -> Tensor:
+    """From one (label, seed) to another: the class along an arc, the noise along another. `UserError` for odd ones."""
+    classes = checkpoint.meta.network.classes
+    if not 0 <= min(one[0], other[0]) <= max(one[0], other[0]) < classes:
+        raise UserError(f"Labels must be from 0 to {classes - 1}.")
+    t = along(frames)
+    noise = Between(repeated(one[1], frames), repeated(other[1], frames), t)
+    return from_noise(checkpoint, mixture(one[0], other[0], t, classes), noise, checkpoint.meta.sample)
+
+
+def guidance_walk(checkpoint: Checkpoint, label: int, seed: int, scales: Tensor) -> Tensor:
+    """One label and seed at each of the scales [frames] of guidance, 0 or more."""
+    labels, config = torch.full((len(scales),), label), checkpoint.meta.sample
+    return from_noise(checkpoint, labels, repeated(seed, len(scales)), config, guidance=scales)
+
+
+# ---------------------------------------------------------------------------
+# One hand: digits from one noise. What the label leaves open, thickness and slant among it, is in the noise.
+
+
+def one_hand(checkpoint: Checkpoint, labels: Tensor, style: Tensor, seed: int, variation: float = 0.0) -> Tensor:
+    """uint8 [N, C, H, W]: a digit for each of labels int [N], all from the noise `style` [1, C, H, W].
+
+    `variation` in 0..1 leads each digit so far to a noise of its own (seeds `seed + 1`, `seed + 2`, ...): 0 makes two
+    digits of one label the same, 1 leaves nothing of the style.
+    """
+    if not 0 <= variation <= 1:
+        raise UserError(f"The variation must be from 0 to 1, not {variation}.")
+    n = len(labels)
+    if not 0 <= seed <= MAX_SEED - n:
+        raise UserError(f"The seed must be from 0 to {MAX_SEED - n}, not {seed}.")
+    shared = Given(style.expand(n, *style.shape[1:]), torch.full((n,), seed))
+    noise = Between(shared, Noise(seed + 1 + torch.arange(n)), torch.full((n,), variation))
+    return from_noise(checkpoint, labels, noise, checkpoint.meta.sample)
