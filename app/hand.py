@@ -87,6 +87,7 @@ def png(line: Line) -> bytes:
     return sprites.png((255 - line.whole).repeat(ENLARGED, 0).repeat(ENLARGED, 1))
 
 
-def svg(line: Line) -> str:
+def svg(line: Line, paper: bool = True) -> str:
+    """Its outlines; see `vector.document`."""
     height, width = line.whole.shape
-    return vector.document([(vector.outline(line.whole), 0, 0, 1)], width, height, line.text)
+    return vector.document([(vector.outline(line.whole), 0, 0, 1)], width, height, line.text, paper)

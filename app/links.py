@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from app.curves import SHOWN
 from app.inspection import ORDERS
 from app.matrix import KINDS
+from app.play_request import SECTIONS
 from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
 
@@ -32,6 +33,8 @@ class View(NamedTuple):
     write: str | None = None
     kind: str | None = None
     reports: tuple[str, ...] | None = None
+    play: str | None = None
+    text: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -54,6 +57,8 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         order=_among(text.get("order"), ORDERS),
         kind=_among(text.get("kind"), KINDS),
         reports=tuple(text["reports"].split(",")) if text.get("reports") else None,
+        play=_among(text.get("play"), SECTIONS),
+        text=text["text"] if 0 < len(text.get("text", "")) <= MAX_WRITTEN else None,
     )
 
 

@@ -96,9 +96,9 @@ def picture(poster: Poster) -> NDArray:
     return (grey * light.reshape(*light.shape, *[1] * (grey.ndim - 2))).astype(np.uint8)
 
 
-def png(poster: Poster) -> bytes:
-    """As it is shown, every pixel a square."""
-    return sprites.png(picture(poster).repeat(ENLARGED, 0).repeat(ENLARGED, 1))
+def png(poster: Poster, enlarged: int = ENLARGED) -> bytes:
+    """As it is shown, every pixel a square of `enlarged` pixels."""
+    return sprites.png(picture(poster).repeat(enlarged, 0).repeat(enlarged, 1))
 
 
 def svg(poster: Poster) -> str:

@@ -1,6 +1,7 @@
 """Outlines of digits as SVG: true curves of the ink, sharp at any size. No gradio."""
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,18 @@ def outline(grey: NDArray) -> str:
     return "".join(parts)
 
 
-def document(paths: Sequence[tuple[str, float, float, float]], width: float, height: float, title: str) -> str:
-    """Outlines (d, x, y, opacity) of black ink on white paper -> an SVG file. The title is plain text of ours."""
+Path = tuple[str, float, float, float]  # of an outline: d, x, y, opacity
+
+
+def document(paths: Sequence[Path], width: float, height: float, title: str, paper: bool = True) -> str:
+    """Outlines as an SVG file, black on white; without `paper`, in the colour of the text around it."""
     drawn = "".join(
         f'<path d="{d}" transform="translate({x:g} {y:g})" opacity="{opacity:.3g}"/>' for d, x, y, opacity in paths if d
     )
+    back = '<rect width="100%" height="100%" fill="#fff"/>' if paper else ""
+    colour = "#000" if paper else "currentColor"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img"><title>{title}</title>'
-        f'<rect width="100%" height="100%" fill="#fff"/><g fill-rule="evenodd">{drawn}</g></svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'aria-label="{escape(title)}"><title>{escape(title)}</title>{back}'
+        f'<g fill="{colour}" fill-rule="evenodd">{drawn}</g></svg>\n'
     )
