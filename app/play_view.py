@@ -42,7 +42,8 @@ def walk_page(store: Store, asked: Settings) -> str:
     return (
         f'<section class="walk morph" style="--frames:{FRAMES};--last:0" aria-label="A walk">'
         f'<p class="lead">{escape(_turning(read, names))}</p>{bar}'
-        f'<div class="morph-parts"><div><span class="tile"><img class="pixels film" src="{uri}" alt="{escape(_said_walk(asked))}"></span>'
+        f'<div class="morph-parts"><div><span class="tile">'
+        f'<img class="pixels film" src="{uri}" alt="{escape(_said_walk(asked))}"></span>'
         f'<p class="reading" data-frames="{said}"></p></div>{_strip(images, read, ends)}</div></section>'
         f"{_walk_files(asked, images)}"
     )

@@ -153,8 +153,7 @@ def inverted(
 
     DDIM inversion (Song et al. 2021): the probability-flow ODE from sigma_min up to sigma_max by `steps` of Heun's
     method, with the labels and without guidance. It starts from the images with noise of sigma_min, drawn from `seeds`:
-    what has that noise comes out standard normal. Blank paper without any would be blank in the noise as well, whose
-    standard deviation would be 0.4.
+    then the result is standard normal. Blank paper without any would stay nearly blank all the way up.
     """
     config = replace(config.validate(), guidance=1.0)
     sigmas = karras(steps + 1, config.sigma_min, config.sigma_max, config.rho)[:-1].flip(0)
