@@ -47,7 +47,7 @@ def draw(checkpoint: Checkpoint, columns: int, rows: int, seed: int, number: int
     for start in range(0, len(labels), CHUNK):
         cells = places[start : start + CHUNK]
         images[cells] = generate(checkpoint, labels[cells], seed + cells, checkpoint.meta.sample)
-        yield Poster(images, light, columns, start + len(cells))
+        yield Poster(images.clone(), light, columns, start + len(cells))
     yield Poster(images[ordered(images, labels, light)], light, columns, len(labels))
 
 

@@ -1,4 +1,4 @@
-"""Is a style in the noise? Digits of one noise against digits of ten; a real digit's style carried over; ways of mixing.
+"""Is a style in the noise? Digits of one noise beside digits of ten, a real digit's style carried over, ways of mixing.
 
 Thickness and slant are measured as reports measure them (eval/shape.py), minus what is usual for the digit, so that a 1
 is not called slanted for being a 1. No judge chose anything here but the mixture of two classes.
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from app.hand import STEPS, VARIATION
 from app.judging import Judges
-from diffusion_core.data import ROOT
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import data
 from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import ROOT
 from diffusion_core.generate import from_noise, inverted
 from diffusion_core.interpolate import Given, along, mixture, one_hand
 from diffusion_core.noise import Noise
