@@ -135,9 +135,9 @@ def hand(record: dict) -> str:
         f"Standard deviation within ten digits, n = {found['hands'][0]['n']} hands of each; variation 1 is ten "
         f"unrelated noises. From {real['n']} real test digits as examples, correlation with the ten digits drawn: "
         f"thickness {real['correlation_thickness']:.2f}, slant {real['correlation_slant']:.2f}; their noises have a "
-        f"standard deviation of {real['noise_deviation']:.2f} and a kurtosis of {real['noise_kurtosis']:.2f}, and draw them "
-        f"again to {real['grey_levels_off']:.1f} grey levels. Between two classes {arc:.1%} of the inner frames are "
-        f"read as either on an arc, {line:.1%} on a straight line (n = {found['walks'][0]['n']})."
+        f"standard deviation of {real['noise_deviation']:.2f} and a kurtosis of {real['noise_kurtosis']:.2f}, and "
+        f"draw them again to {real['grey_levels_off']:.1f} grey levels. Between two classes {arc:.1%} of the inner "
+        f"frames are read as either on an arc, {line:.1%} on a straight line (n = {found['walks'][0]['n']})."
     )
     heads = ("variation", "thickness, px", "slant, degrees")
     return section("One hand", "hand", record, table(heads, rows), said)

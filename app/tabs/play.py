@@ -85,7 +85,7 @@ def build(store: Store) -> Tab:
     section = gr.Radio([(title, key) for key, title in SECTIONS.items()], value="walk", label="Play", elem_id="play")
     with gr.Row(elem_classes="controls"):
         key = picker(store.checkpoints(), "Checkpoint", scale=3)
-        seed = gr.Number(value=SEED, precision=0, label="Seed", scale=1, min_width=120)
+        seed = gr.Number(value=SEED, precision=0, label="Noise (seed)", scale=1, min_width=120)
         dice = gr.Button("Randomise", size="md", scale=1, min_width=120)
     with gr.Column(elem_id="play-walk") as walk:
         one, other, other_seed = walk_controls()
@@ -129,7 +129,7 @@ def walk_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.Number]:
         one = gr.Dropdown(DIGITS, value=PAIR[0], label="From digit", filterable=False, scale=1, min_width=90)
         ways = [*DIGITS, ("along guidance, 0 to 4", ALONG)]
         other = gr.Dropdown(ways, value=PAIR[1], label="To", filterable=False, scale=1, min_width=90)
-        other_seed = gr.Number(value=OTHER_SEED, precision=0, label="Seed of the other", scale=1, min_width=120)
+        other_seed = gr.Number(value=OTHER_SEED, precision=0, label="Noise at the end (seed)", scale=1, min_width=120)
     return one, other, other_seed
 
 
