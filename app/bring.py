@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import hub, own_samples
+from app import hub, markup, own_samples
 from app.shelf import is_own
 from app.store import Store
 from app.widgets import LANE, QUIET, choices, guarded, still
@@ -47,7 +47,7 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
     path, repository = uploaded(file), repository.strip() if isinstance(repository, str) else ""
     if bool(path) == bool(repository):
         raise UserError("Give a file or a repository, one of them.")
-    yield _bar(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
+    yield markup.progress(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
     source, plan = (hub.fetched(repository), drawn_plan(a)) if repository else (own_samples.opened(path), (None, 0))
     scorers = store.judges.scorers()
     if {scorer.id for scorer in scorers} != set(a.scorers):
@@ -56,7 +56,7 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
         if time.monotonic() - start > DEADLINE:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Give fewer images.")
         half = "Drawing" if repository and part.done < part.total // 2 else "Judging"
-        yield _bar(part.done, part.total, f"{half} {source.name}"), gr.skip()
+        yield markup.progress(part.done, part.total, f"{half} {source.name}"), gr.skip()
     told = f"B is {source.info.given}, {plural(len(part.report.table), 'digit')}."
     mine = (f"yours: {title(source, part.report)}", store.shelf.put(part.report))
     yield _line(told), gr.update(choices=[mine, *choices(store.reports())], value=mine[1])
@@ -79,11 +79,6 @@ def uploaded(file) -> Path | None:
     if path and not (path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()):
         raise UserError("The file is no longer here. Give it again.")
     return path
-
-
-def _bar(done: int, total: int, text: str) -> str:
-    bar = f'<progress max="{total}" value="{done}" aria-label="{escape(text)}"></progress>'
-    return f'<div class="bar">{bar}<output class="level" aria-live="off">{escape(text)}</output></div>'
 
 
 def _line(text: str) -> str:
@@ -110,7 +105,7 @@ def build(store: Store, a: gr.Dropdown, b: gr.Dropdown):
         told = still(elem_id="bring-told")
 
     def occupied():
-        return gr.Button(visible=False), gr.Button(visible=True), _bar(0, 1, "Waiting …")
+        return gr.Button(visible=False), gr.Button(visible=True), markup.progress(0, 1, "Waiting …")
 
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)

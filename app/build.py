@@ -22,6 +22,7 @@ from app.tabs import (
     inspect,
     judges,
     lookalikes,
+    play,
     reports,
     restore,
     scores,
@@ -38,6 +39,7 @@ CHECKPOINTS = ROOT / "checkpoints"
 TABS = {
     "generate": generate,
     "denoise": denoise,
+    "play": play,
     "inspect": inspect,
     "scores": scores,
     "confusion": confusion,
@@ -74,7 +76,9 @@ def build(store: Store) -> gr.Blocks:
         arrived.failure(None, js=scripts.ARRIVED, **QUIET)
         for key, tab in built.items():
             if tab.heavy:  # not before somebody looks: visitors who only generate would wait for it
-                opens[key].select(tab.show, tab.settings, tab.outputs, **LANE, **QUIET)
+                begun = opens[key].select(tab.show, tab.settings, tab.outputs, **LANE, **QUIET)
+                if tab.stop:
+                    tab.stop.click(None, cancels=[begun])
             else:
                 arrived.then(tab.show, tab.settings, tab.outputs, **QUIET)
         for name, function in api.endpoints(store).items():

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
     from app import restoring
+    from app.playing import add_playing
     from app.sampling import add_sampling
 
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
@@ -119,6 +120,8 @@ def build_parser() -> Parser:
 
     info = command("info", "Say what a checkpoint or a report holds.")
     info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")
+
+    add_playing(command("play", "Walks between digits, a text in one hand, a poster."))
 
     serve = command("serve", "Show the page in a browser.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from app.playing import play  # noqa: F401  a command like those below
 from app.restoring import restore  # noqa: F401  a command as those below
 from app.sampling import is_given, lead_of, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say

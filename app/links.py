@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from app.curves import SHOWN
 from app.inspection import ORDERS
 from app.matrix import KINDS
+from app.play_request import SECTIONS
 from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
 
@@ -34,6 +35,8 @@ class View(NamedTuple):
     reports: tuple[str, ...] | None = None
     real: int | None = None
     damage: str | None = None
+    play: str | None = None
+    text: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -58,6 +61,8 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         reports=tuple(text["reports"].split(",")) if text.get("reports") else None,
         real=_number(text.get("real")),
         damage=text.get("damage"),
+        play=_among(text.get("play"), SECTIONS),
+        text=text["text"] if 0 < len(text.get("text", "")) <= MAX_WRITTEN else None,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app import pad
+from app import pad, paint
 from app.request import CLASSES, MAX_SEED, amount, whole
 from app.restoration import MAX_CANDIDATES, Case, hurt, image_file, known_pixels, real_digit, recorded_file
 from diffusion_core.damage import KINDS, Damage, damage
@@ -45,7 +45,7 @@ def digit(spec: DataSpec, source, index, drawing, file: Path | None) -> Tensor:
     if source == "test":
         return real_digit(whole(index, "The number of the test digit", 0, 10**6), spec.name)[0]
     if source == "draw":
-        return torch.from_numpy(pad.as_digit(pad.strokes(drawing), spec.shape[1]))[None, None]
+        return pad.from_data_uri(drawing)
     if source == "file":
         return image_file(_given(file), spec)
     raise UserError("Choose a test digit, draw one, or upload one.")
@@ -63,7 +63,7 @@ def already_damaged(spec: DataSpec, file: Path | None, found: Damage, kind) -> t
 
 def damage_of(spec: DataSpec, kind, severity, mask, seed: int) -> Damage:
     if kind == HAND:
-        return Damage(known_pixels(pad.painted(mask, spec.shape[1:]), spec), 0.0)
+        return Damage(known_pixels(paint.painted(mask, spec.shape[1:]), spec), 0.0)
     if kind not in KINDS:
         raise UserError("Choose one of the kinds of damage on offer.")
     low, high = KINDS[kind].bounds

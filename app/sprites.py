@@ -52,11 +52,11 @@ def sheet(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
     return picture
 
 
-def animation(frames: list[Tensor], columns: int, kind: str) -> bytes:
+def animation(frames: list[Tensor], columns: int, kind: str, enlarged: int = ENLARGED, last_ms: int = LAST_MS) -> bytes:
     """Frames, each uint8 [N, C, H, W] -> a moving picture, "GIF" or "WEBP", lossless for greys; the last stays."""
-    sheets = [sheet(frame, columns).repeat(ENLARGED, 0).repeat(ENLARGED, 1) for frame in frames]
+    sheets = [sheet(frame, columns).repeat(enlarged, 0).repeat(enlarged, 1) for frame in frames]
     first, *rest = (Image.fromarray(pixels) for pixels in sheets)
-    buffer, pauses = io.BytesIO(), [FRAME_MS] * len(rest) + [LAST_MS]
+    buffer, pauses = io.BytesIO(), [FRAME_MS] * len(rest) + [last_ms]
     options = {"lossless": True} if kind == "WEBP" else {"optimize": False}
     first.save(buffer, kind, save_all=True, append_images=rest, duration=pauses, loop=0, **options)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """What a visitor takes away from the Generate tab: files, a command, a link. No gradio."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
@@ -28,14 +28,18 @@ def takeaway(
         for kind in ("gif", "webp"):
             film = sprites.data_uri(sprites.animation(list(frames), columns, kind.upper()), f"image/{kind}")
             files += ((kind.upper(), f"digits.{kind}", film),)
-    buttons = "".join(
-        f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
-    )
     what = {"write": "".join(map(str, digits))} if written else {"digits": digits, "n": count}
     link = links.write(tab="generate", a=key, **what, seed=seed)
     return (
-        f'<div class="take">{buttons}{markup.link_button(link)}</div>'
+        f'<div class="take">{downloads(files)}{markup.link_button(link)}</div>'
         f"<p class='note'>The same digits from the command line:</p>{markup.copyable(command, 'Copy the command')}"
+    )
+
+
+def downloads(files: Iterable[tuple[str, str, str]]) -> str:
+    """A button for each (title, file name, data URI)."""
+    return "".join(
+        f'<a class="quiet" download="{name}" href="{uri}">Download {title}</a>' for title, name, uri in files
     )
 
 

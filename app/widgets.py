@@ -60,6 +60,7 @@ class Tab(NamedTuple):
     show: Callable
     opened: Callable  # View -> one value or update for each of `settings`
     heavy: bool = False  # whether `show` draws digits, so that it has to wait in the one queue for that
+    stop: gr.Button | None = None  # ends what opening the tab began, where that takes long
 
 
 def choices(entries: list[Entry]) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ MATRIX_NOW = "document.querySelector('#confusion .matrix')?.innerText"
 READY = {
     "generate": ".tabitem:visible .card",
     "denoise": ".walk-row",
+    "play": ".morph-strip",
     "inspect": ".tabitem:visible .sample",
     "scores": ".js-plotly-plot:visible .point",
     "confusion": ".tabitem:visible .cell",

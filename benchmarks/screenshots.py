@@ -16,6 +16,7 @@ SETTLE = 800  # milliseconds for figures to be drawn
 VIEWS = {
     "generate": "",
     "denoise": "digits=5,6&seed=0",
+    "play": "",
     "inspect": "a=mnist-early",
     "scores": "metric=clip_probability",
     "confusion": "a=mnist-early",

@@ -127,9 +127,25 @@ def training(record: dict) -> str:
     return section("Training", "training", record, table(heads, rows), said)
 
 
+def hand(record: dict) -> str:
+    found, real = record["found"], record["found"]["examples"]
+    rows = [(f"{r['variation']:g}", f"{r['thickness']:.3f}", f"{57.3 * r['slant']:.1f}") for r in found["hands"]]
+    arc, line = (row["read_as_an_end"] for row in found["walks"])
+    said = (
+        f"Standard deviation within ten digits, n = {found['hands'][0]['n']} hands of each; variation 1 is ten "
+        f"unrelated noises. From {real['n']} real test digits as examples, correlation with the ten digits drawn: "
+        f"thickness {real['correlation_thickness']:.2f}, slant {real['correlation_slant']:.2f}; their noises have a "
+        f"standard deviation of {real['noise_deviation']:.2f} and a kurtosis of {real['noise_kurtosis']:.2f}, and "
+        f"draw them again to {real['grey_levels_off']:.1f} grey levels. Between two classes {arc:.1%} of the inner "
+        f"frames are read as either on an arc, {line:.1%} on a straight line (n = {found['walks'][0]['n']})."
+    )
+    heads = ("variation", "thickness, px", "slant, degrees")
+    return section("One hand", "hand", record, table(heads, rows), said)
+
+
 TABLES: dict[str, Callable[[dict], str]] = {
     "quality": quality, "sampling": sampling, "peers": peers, "training": training, "cas": cas, "app": app,
-    "scoring": scoring,
+    "scoring": scoring, "hand": hand,
 }  # fmt: skip
 
 

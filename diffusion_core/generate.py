@@ -7,6 +7,7 @@ processor has units for it, else in float32: the same digit, its pixels within t
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -18,11 +19,11 @@ from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.guidance import guided
 from diffusion_core.lead import Lead, led
-from diffusion_core.noise import MAX_SEED, Noise
+from diffusion_core.noise import MAX_SEED, Draws, Noise
 from diffusion_core.parallel import side_by_side
 from diffusion_core.pixels import to_model, to_uint8
-from diffusion_core.samplers import SAMPLERS, Step
-from diffusion_core.schedules import noise_levels
+from diffusion_core.samplers import SAMPLERS, Denoise, Step, heun
+from diffusion_core.schedules import karras, noise_levels
 
 ROWS = 32  # of the batch of a network call; fits the cache of a small CPU (`python -m benchmarks sampling`)
 Progress = Callable[[int, int], None]  # (images done, images in all)
@@ -87,7 +88,7 @@ def _draw(
     """The finished images of one block, and if `watched` the estimates of every noise level."""
     blind: list[Tensor] = []  # every sampler yields right after the call at step.x: that estimate is the last one
     seen: list[Estimates] = []
-    for step in _steps(checkpoint, labels, seeds, config, blind.append if watched else None, lead=lead):
+    for step in _steps(checkpoint, labels, Noise(seeds), config, blind.append if watched else None, lead=lead):
         if watched and step.i < config.steps:
             pair = (step.denoised, blind[-1][: len(step.x)])
             seen.append(tuple(to_uint8(x.cpu(), checkpoint.spec) for x in pair))
@@ -104,7 +105,7 @@ def stream(
     _check(checkpoint, labels, seeds, config, lead)
     aside: list[Tensor] = []  # a tensor a block; the last calls belong to the step that is yielded (see `_draw`)
     blocks = -(-len(labels) // block_size(config))
-    for step in _steps(checkpoint, labels, seeds, config, aside.append if blind else None, lead=lead):
+    for step in _steps(checkpoint, labels, Noise(seeds), config, aside.append if blind else None, lead=lead):
         noisy, denoised = (to_uint8(x.cpu(), checkpoint.spec) for x in (step.x, step.denoised))
         untold = None
         if blind:
@@ -125,8 +126,41 @@ def varied(
     _check(checkpoint, labels, seeds, config)
     if not 0 < sigma <= config.sigma_max:
         raise UserError(f"The noise level must be above 0 and at most {config.sigma_max:g}, not {sigma}.")
-    *_, last = _steps(checkpoint, labels, seeds, config, start=(images, sigma))
+    *_, last = _steps(checkpoint, labels, Noise(seeds), config, start=(images, sigma))
     return to_uint8(last.x.cpu(), checkpoint.spec)
+
+
+@torch.no_grad()
+def from_noise(
+    checkpoint: Checkpoint, labels: Tensor, noise: Draws, config: SampleConfig, guidance: Tensor | None = None
+) -> Tensor:
+    """uint8 [N, C, H, W] from any noise, such as one between two seeds; the same at any N.
+
+    Labels are int [N] or mixtures of classes, float [N, classes + 1] (`unet.Embedding`); `guidance` [N] is one for each
+    image in place of the config's. `Noise(seeds)` and int labels give what `generate` draws.
+    """
+    if not labels.is_floating_point():
+        _check_labels(checkpoint, labels)
+    *_, last = _steps(checkpoint, labels, noise, config.validate(), guidance=guidance)
+    return to_uint8(last.x.cpu(), checkpoint.spec)
+
+
+@torch.no_grad()
+def inverted(
+    checkpoint: Checkpoint, images: Tensor, labels: Tensor, seeds: Tensor, config: SampleConfig, steps: int
+) -> Tensor:
+    """float32 [N, C, H, W]: the standard normal noise that uint8 images [N, C, H, W] come from, for `from_noise`.
+
+    DDIM inversion (Song et al. 2021): the probability-flow ODE from sigma_min up to sigma_max by `steps` of Heun's
+    method, with the labels and without guidance. It starts from the images with noise of sigma_min, drawn from `seeds`:
+    then the result is standard normal. Blank paper without any would stay nearly blank all the way up.
+    """
+    config = replace(config.validate(), guidance=1.0)
+    sigmas = karras(steps + 1, config.sigma_min, config.sigma_max, config.rho)[:-1].flip(0)
+    noise = Noise(seeds).normal(*checkpoint.spec.shape)
+    x = (to_model(images, checkpoint.spec) + config.sigma_min * noise).to(checkpoint.device)
+    *_, last = heun(_in_blocks(checkpoint, labels, config), x, sigmas)
+    return (last.x / sigmas[-1].float()).cpu()
 
 
 @torch.no_grad()
@@ -145,41 +179,44 @@ def block_size(config: SampleConfig) -> int:
 def _steps(
     checkpoint: Checkpoint,
     labels: Tensor,
-    seeds: Tensor,
+    noise: Draws,
     config: SampleConfig,
     aside: Aside | None = None,
     start: tuple[Tensor, float] | None = None,
     lead: Lead | None = None,
+    guidance: Tensor | None = None,
 ) -> Iterator[Step]:
     """The sampler's steps, from pure noise or, with `start`, from images uint8 at a noise level."""
-    device = checkpoint.device
-    noise, shape = Noise(seeds), checkpoint.spec.shape
+    device, shape = checkpoint.device, checkpoint.spec.shape
     sigmas, x0 = noise_levels(config), 0.0
     if start:
         images, sigma = start
         x0, first = to_model(images, checkpoint.spec).to(device), sigmas.new_tensor([sigma])
         sigmas = torch.cat([first, sigmas[sigmas < sigma]])
-    labels, size = labels.to(device), block_size(config)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        blocks = (slice(start, start + size) for start in range(0, len(x), size))
-        return torch.cat([_block(checkpoint, x[b], sigma, labels[b], config, aside, lead) for b in blocks])
-
+    denoise = _in_blocks(checkpoint, labels, config, aside, lead, guidance)
     x = x0 + sigmas[0].float() * noise.normal(*shape).to(device)
     return SAMPLERS[config.sampler](denoise, x, sigmas, lambda: noise.normal(*shape).to(device))
 
 
-def _block(
-    checkpoint: Checkpoint, x: Tensor, sigma: Tensor, labels: Tensor, config: SampleConfig, aside: Aside | None,
-    lead: Lead | None,
-) -> Tensor:  # fmt: skip
-    """The guided denoiser on at most a block of images, filled up to exactly one."""
-    n = len(x)
-    fill = torch.arange(block_size(config), device=x.device) % n
-    denoise = guided(checkpoint.denoiser, labels[fill], config.guidance, config.interval, aside)
-    if lead:
-        denoise = led(denoise, labels[fill], lead, checkpoint.spec)
-    return denoise(x[fill], sigma)[:n]
+def _in_blocks(
+    checkpoint: Checkpoint, labels: Tensor, config: SampleConfig, aside: Aside | None = None, lead: Lead | None = None,
+    guidance: Tensor | None = None,
+) -> Denoise:  # fmt: skip
+    """The guided denoiser on any number of images, block by block, each filled up to exactly one."""
+    size, labels = ROWS // 2, labels.to(checkpoint.device)
+    if guidance is None:
+        size, guidance = block_size(config), torch.full((len(labels),), float(config.guidance))
+    guidance = guidance.to(checkpoint.device)
+
+    def block(x: Tensor, sigma: Tensor, start: int) -> Tensor:
+        n = len(x[start : start + size])
+        fill = start + torch.arange(size, device=x.device) % n
+        denoise = guided(checkpoint.denoiser, labels[fill], guidance[fill], config.interval, aside)
+        if lead:
+            denoise = led(denoise, labels[fill], lead, checkpoint.spec)
+        return denoise(x[fill], sigma)[:n]
+
+    return lambda x, sigma: torch.cat([block(x, sigma, start) for start in range(0, len(x), size)])
 
 
 def _check(
@@ -190,8 +227,12 @@ def _check(
         lead.validate()
     if len(labels) == 0 or len(labels) != len(seeds):
         raise UserError(f"{len(labels)} labels and {len(seeds)} seeds: give as many of each, at least one.")
+    _check_labels(checkpoint, labels)
+    if not 0 <= int(seeds.min()) <= int(seeds.max()) <= MAX_SEED:
+        raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")
+
+
+def _check_labels(checkpoint: Checkpoint, labels: Tensor) -> None:
     classes = checkpoint.meta.network.classes
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise UserError(f"Labels must be from 0 to {classes - 1}.")
-    if not 0 <= int(seeds.min()) <= int(seeds.max()) <= MAX_SEED:
-        raise UserError(f"Seeds must be from 0 to {MAX_SEED}.")

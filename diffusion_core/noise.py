@@ -4,6 +4,8 @@ An image is named by (checkpoint, sample config, label, seed). Each seed has a g
 so image 7 is the same whatever else is in its batch.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -50,6 +52,13 @@ def written(number: str, seed: int, classes: int) -> tuple[Tensor, Tensor]:
     if not 0 <= seed <= limit:
         raise UserError(f"The seed must be from 0 to {limit}, not {seed}.")
     return labels, seed + classes * torch.arange(len(number)) + labels
+
+
+class Draws(Protocol):
+    """Where a sampler gets its noise from: one draw to start with, and one whenever it adds noise again."""
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 [N, *shape], standard normal."""
 
 
 class Noise:

@@ -47,7 +47,10 @@ def zeroed(module: nn.Module) -> nn.Module:
 
 
 class Embedding(nn.Module):
-    """Noise level and label -> one vector [N, EMBEDDING]. Label `classes` means "no label"."""
+    """Noise level and label -> one vector [N, EMBEDDING]. Label `classes` means "no label".
+
+    A label is int [N], or float [N, classes + 1]: how much of each class's vector goes into a mixture.
+    """
 
     def __init__(self, classes: int):
         super().__init__()
@@ -59,7 +62,11 @@ class Embedding(nn.Module):
     def forward(self, c_noise: Tensor, label: Tensor) -> Tensor:
         angles = c_noise[:, None] * self.frequencies  # [N, 32]
         waves = torch.cat([angles.cos(), angles.sin()], dim=1)  # [N, 64]
-        return F.silu(self.time(waves) + self.label(label))
+        return F.silu(self.time(waves) + (self._mixed(label) if label.is_floating_point() else self.label(label)))
+
+    def _mixed(self, weights: Tensor) -> Tensor:
+        """[N, classes + 1] -> [N, EMBEDDING]; no matrix product, which autocast would round to bfloat16."""
+        return (weights[:, :, None] * self.label.weight).sum(1)
 
 
 class Block(nn.Module):
@@ -109,9 +116,9 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """F(x [N, C, H, W], c_noise [N], label int [N]) -> [N, C, H, W].
+    """F(x [N, C, H, W], c_noise [N], label int [N] or float [N, classes + 1]) -> [N, C, H, W].
 
-    `label == config.classes` is the null label. H and W must be divisible by
+    `label == config.classes` is the null label, a float label a mixture (see `Embedding`). H and W must be divisible by
     patch * 2 ** (levels - 1); `UserError` otherwise, and for an unknown norm or conditioning.
     """
 

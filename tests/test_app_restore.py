@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import links, pad, restored_view
+from app import links, paint, restored_view
 from app.build import TABS
 from app.cli import main
 from app.links import View
@@ -47,53 +47,37 @@ def settings(**changes) -> list:
     return [changes.get(name, value) for name, value in zip(NAMES, SETTINGS, strict=True)]
 
 
-def drawing(*boxes, side: int = pad.SIDE, kind: str = "PNG") -> str:
-    """A pad's strokes as its browser sends them: rectangles (left, top, right, bottom) of white on nothing."""
-    pixels = np.zeros((side, side, 4), np.uint8)
+def drawing(*boxes, side: int = paint.SIDE, kind: str = "PNG", paper: bool = False) -> str:
+    """Rectangles (left, top, right, bottom) as a browser sends them: of white on nothing, or of black on paper."""
+    pixels = np.full((side, side, 4), 255 if paper else 0, np.uint8)
     for left, top, right, bottom in boxes:
-        pixels[top:bottom, left:right] = 255
+        pixels[top:bottom, left:right] = (0, 0, 0, 255) if paper else 255
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
-    return pad.HEAD + base64.b64encode(buffer.getvalue()).decode()
+    return paint.HEAD + base64.b64encode(buffer.getvalue()).decode()
 
 
-# ---------------------------------------------------------------- the pad
-
-
-def test_a_drawing_becomes_a_digit_as_mnists_are():
-    """A bar as a 1: twenty pixels high, its centre of mass in the middle; real digits stay where they are."""
-    found = pad.as_digit(pad.strokes(drawing((30, 10, 58, 150))))
-    rows, columns = np.nonzero(found)
-    assert found.shape == (28, 28) and rows.min() == 4 and rows.max() == 23
-    assert abs(columns.mean() - 14) <= 0.5 and columns.max() - columns.min() == 3 and found.max() == 255
-    for real in data.load("mnist", "test").images[:20, 0].numpy():
-        again = pad.as_digit(real.astype(np.float64) / 255)
-        weigh = [
-            np.array([(page.sum(axis) * np.arange(28)).sum() / page.sum() for axis in (1, 0)]) for page in (real, again)
-        ]
-        assert np.abs(weigh[0] - weigh[1]).max() <= 1
+# ---------------------------------------------------------------- painting
 
 
 def test_what_is_painted_is_hidden_pixel_by_pixel():
-    found = pad.painted(drawing((0, 0, 100, 50), (104, 0, 110, 10)), (28, 28))
+    found = paint.painted(drawing((0, 0, 100, 50), (104, 0, 110, 10)), (28, 28))
     assert found[:5, :10].all() and found.sum() == 51  # and of the pixel at (0, 10) six tenths
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", 7, "data:image/png;base64,", pad.HEAD + "A" * 500_000, pad.HEAD + "!!!", "<img onerror=x>"]
+    "text", [None, "", 7, paint.HEAD, paint.HEAD + "A" * 500_000, paint.HEAD + "!!!", "<img onerror=x>"]
 )
-def test_what_no_pad_sends_is_one_line(text):
-    with pytest.raises(UserError, match="drawing"):
-        pad.strokes(text)
+def test_what_no_browser_sends_is_one_line(text):
+    with pytest.raises(UserError, match="painted"):
+        paint.strokes(text)
 
 
-def test_other_drawings_are_refused():
+def test_other_pictures_are_refused():
     with pytest.raises(UserError, match="280 by 280"):
-        pad.strokes(drawing(side=64))
+        paint.strokes(drawing(side=64))
     with pytest.raises(UserError, match="cannot be read"):
-        pad.strokes(drawing(kind="WEBP"))
-    with pytest.raises(UserError, match="nothing in it"):
-        pad.as_digit(pad.strokes(drawing()))
+        paint.strokes(drawing(kind="WEBP"))
 
 
 # ---------------------------------------------------------------- the cases
@@ -108,7 +92,9 @@ def test_the_default_case_is_a_test_digit_with_a_hole():
 
 
 def test_a_digit_that_was_drawn_and_a_mask_that_was_painted():
-    sent = settings(source="draw", drawing=drawing((120, 40, 150, 240)), kind="hand", mask=drawing((0, 140, 280, 280)))
+    sent = settings(
+        source="draw", drawing=drawing((120, 40, 150, 240), paper=True), kind="hand", mask=drawing((0, 140, 280, 280))
+    )
     found = case(SPEC, *sent[1:])
     assert found.damage.operator.known[0, 0, :14].all() and not found.damage.operator.known[0, 0, 14:].any()
     assert found.original.shape == (1, 1, 28, 28) and found.original.any()
@@ -139,7 +125,7 @@ def test_a_picture_that_is_damaged_already(tmp_path, kind, severity, size):
         ({"index": float("nan")}, "number of the test digit must be"),
         ({"source": "moon"}, "Choose a test digit"),
         ({"source": "file"}, "Give an image file"),
-        ({"source": "draw"}, "no drawing"),
+        ({"source": "draw"}, "The drawing did not arrive"),
         ({"kind": "smear"}, "kinds of damage on offer"),
         ({"kind": None}, "kinds of damage on offer"),
         ({"severity": float("inf")}, "The severity must be"),
@@ -240,7 +226,7 @@ def test_a_link_opens_what_it_says_and_odd_ones_the_default(store):
 
 
 def test_what_a_visitor_drew_is_in_no_link(store):
-    *_, (last, link) = restore.run(store, *settings(source="draw", drawing=drawing((120, 40, 150, 240))))
+    *_, (last, link) = restore.run(store, *settings(source="draw", drawing=drawing((120, 40, 150, 240), paper=True)))
     assert link == "" and last
     assert restore.opening(store, *settings(source="draw"))[0].endswith("Press Restore.</p>")
 

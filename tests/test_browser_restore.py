@@ -55,6 +55,7 @@ def test_a_digit_drawn_by_hand_and_painted_over_is_restored(visit, width):
     page = visit("?tab=restore&real=0&damage=cut:10&n=3", width)
     expect(page.locator("#restored")).to_contain_text("3 ways it may have been")
     page.get_by_label("Draw one").check()
+    page.locator("#drawing canvas").wait_for()
     draw(page, "drawing", (0.35, 0.15), (0.65, 0.15), (0.65, 0.5), (0.4, 0.85))
     choose(page, "Damage", "Paint what is missing")
     draw(page, "paint", (0.0, 0.9), (1.0, 0.9))

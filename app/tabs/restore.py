@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from app import links, markup, pad, restored_view, sprites
+from app import links, markup, pad_html, paint, restored_view, sprites
 from app.bring import uploaded
 from app.links import View
 from app.request import MAX_SEED, whole
@@ -93,7 +93,7 @@ def ground(store: Store, key, source, index) -> str:
         form = spec("mnist") if not key else store.checkpoint(key).spec
         image, _ = real_digit(whole(index, "The number of the test digit", 0, 10**6), form.name)
         under = sprites.thumbnails(image)[0]
-    return pad.pad("What is missing, painted over the digit", "Paint here", under, width=50, colour="#2f5fa8")
+    return paint.canvas("What is missing, painted over the digit", "Paint here", under)
 
 
 # ---------------------------------------------------------------- gradio
@@ -105,7 +105,7 @@ class Controls(NamedTuple):
     key: gr.Dropdown
     source: gr.Radio
     index: gr.Number
-    drawing: gr.Textbox
+    drawing: gr.HTML
     file: gr.File
     already: gr.Checkbox
     kind: gr.Dropdown
@@ -124,9 +124,8 @@ class Parts(NamedTuple):
 
     test: gr.Row
     dice: gr.Button
-    canvas: gr.HTML
     upload: gr.Column
-    paint: gr.HTML
+    over: gr.HTML
     go: gr.Button
     stop: gr.Button
 
@@ -138,8 +137,8 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     with gr.Row(elem_classes="seed-row") as test:
         index = gr.Number(value=DIGIT, precision=0, label="Number of the test digit", min_width=120)
         dice = gr.Button("Another", size="md", min_width=100, scale=0)
-    blank = pad.pad("A digit to restore, drawn by hand", "Draw a digit here")
-    canvas = clickable(blank, pad.SCRIPT, elem_id="drawing", visible=False)
+    form = {"html_template": pad_html.pad(), "js_on_load": pad_html.SCRIPT, "apply_default_css": False}
+    drawing = gr.HTML("", elem_id="drawing", visible=False, **form)
     with gr.Column(visible=False) as upload:
         file = gr.File(label="28x28 pixels, white on black", file_types=["image"], height=110)
         already = gr.Checkbox(label="It is damaged already, in the way below", value=False)
@@ -147,7 +146,7 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     kind = gr.Dropdown([*kinds, ("Paint what is missing", HAND)], value=KIND, label="Damage", filterable=False)
     offered = [(default.say.format(value), value) for value in default.severities]
     severity = gr.Dropdown(offered, value=default.severities[1], label="How bad", filterable=False)
-    paint = clickable("", pad.SCRIPT, elem_id="paint", visible=False)
+    over = clickable("", paint.SCRIPT, elem_id="paint", visible=False)
     digits = [("Not known: find out", UNKNOWN), *[(str(d), str(d)) for d in range(10)]]
     label = gr.Dropdown(digits, value=UNKNOWN, label="Which digit is it?", filterable=False)
     with gr.Row(elem_classes="go-row"):
@@ -163,11 +162,11 @@ def controls(store: Store) -> tuple[Controls, Parts]:
         steps = gr.Slider(1, MAX_STEPS, value=own.steps, step=1, label="Steps")
         told = "each step is taken so often, with noise put back in between"
         travel = gr.Slider(1, MAX_TRAVEL, value=own.travel, step=1, label="Time travel", info=told)
-    drawing, mask = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    mask = gr.Textbox(visible=False)
     asked = Controls(
         key, source, index, drawing, file, already, kind, severity, mask, label, count, seed, method, steps, travel
     )
-    return asked, Parts(test, dice, canvas, upload, paint, go, stop)
+    return asked, Parts(test, dice, upload, over, go, stop)
 
 
 def works(store: Store, key, metric) -> tuple[gr.Plot, str]:
@@ -210,13 +209,13 @@ def build(store: Store) -> Tab:
     def whence(source):
         return [gr.update(visible=source == name) for name in ("test", "draw", "file")]
 
-    over = [asked.key, asked.source, asked.index]
+    below = [asked.key, asked.source, asked.index]
     on_paper = guarded(store, partial(ground, store))
-    asked.source.change(whence, [asked.source], [parts.test, parts.canvas, parts.upload], **QUIET)
+    asked.source.change(whence, [asked.source], [parts.test, asked.drawing, parts.upload], **QUIET)
     asked.kind.change(severities, [asked.kind], [asked.severity], **QUIET)
-    asked.kind.change(lambda kind: gr.update(visible=kind == HAND), [asked.kind], [parts.paint], **QUIET)
+    asked.kind.change(lambda kind: gr.update(visible=kind == HAND), [asked.kind], [parts.over], **QUIET)
     for control in (asked.kind, asked.source, asked.index):
-        control.change(on_paper, over, [parts.paint], **QUIET)
+        control.change(on_paper, below, [parts.over], **QUIET)
     parts.dice.click(None, None, asked.index, js="() => Math.floor(Math.random() * 10000)", **QUIET)
 
     def occupied():
@@ -226,10 +225,10 @@ def build(store: Store) -> Tab:
         return gr.Button(visible=True), gr.Button(visible=False)
 
     buttons = [parts.go, parts.stop]
-    places = {Controls._fields.index("drawing"): "drawing", Controls._fields.index("mask"): "paint"}
+    painted = paint.reading(Controls._fields.index("mask"), "paint")
     restored = on_gpu(guarded(store, partial(run, store)))
     busy = parts.go.click(occupied, None, buttons, queue=False, **QUIET)
-    running = busy.then(restored, settings, tab.outputs, js=pad.reading(places), **LANE, **QUIET)
+    running = busy.then(restored, settings, tab.outputs, js=painted, **LANE, **QUIET)
     running.then(ready, None, buttons, queue=False, **QUIET)
     running.failure(ready, None, buttons, queue=False, **QUIET)
 
