@@ -1,4 +1,4 @@
-"""The command line: `python -m app train | distill | finetune | sample | score | compare | info | serve | space`.
+"""The command line: `python -m app train | distill | finetune | sample | score | export | compare | info | serve ...`.
 
 A user's mistake ends with exit code 2 and one line, a check that found problems with 1; SIGTERM with 143,
 Ctrl-C with 130. With `--json` the last line of the output is one JSON object. What a command imports, it
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
+    from app.export_command import add_arguments as add_export
     from app.sampling import add_sampling
 
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
@@ -108,6 +109,10 @@ def build_parser() -> Parser:
     score.add_argument("--cas", action="store_true", help="also train classifiers on the images (takes minutes)")
     score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
     add_sampling(score)
+
+    export = command("export", "Write a synthetic data set of any size, filtered; the same command goes on with it.")
+    add_export(export)
+    add_sampling(export)
 
     compare = command("compare", "Compare two checkpoints or reports, image by image where they share seeds.")
     compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")

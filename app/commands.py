@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from app.export_command import export as export  # a command whose arguments stand beside it
 from app.sampling import is_given, lead_of, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints
