@@ -29,24 +29,17 @@ def to_card(record: dict, form: Form) -> str:
         size_categories=[SIZES[bisect((1e3, 1e4, 1e5, 1e6), record["count"])]],
         source_datasets=[HUB[form.name]] if form.name in HUB else None,
         tags=["synthetic", "diffusion", form.name],
-        **_loading(record, form),
+        **_loading(record),
     )
     return f"---\n{data.to_yaml()}\n---\n\n{_body(record)}"
 
 
-def _loading(record: dict, form: Form) -> dict:
+def _loading(record: dict) -> dict:
     """What `datasets.load_dataset` needs to know; nothing for the forms that it does not read."""
-    files = FORMATS[record["format"]].datasets
+    files = list(FORMATS[record["format"]].datasets)
     if not files:
         return {}
-    names = {str(label): name for label, name in enumerate(form.class_names)}
-    scores = [{"name": name, "dtype": "float64"} for name in record["filters"] if FILTERS[name].alone]
-    label = {"name": "label", "dtype": {"class_label": {"names": names}}}
-    columns = [{"name": "image", "dtype": "image"}, label, {"name": "seed", "dtype": "int64"}, *scores]
-    return {
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": list(files)}]}],
-        "dataset_info": {"config_name": "default", "features": columns},
-    }
+    return {"configs": [{"config_name": "default", "data_files": [{"split": "train", "path": files}]}]}
 
 
 def _body(record: dict) -> str:

@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from torch import Tensor
 
+from eval.idx import TORCHVISION
+from eval.npz import ARRAYS
 from eval.source_base import Form
 from eval.synthesis import Block
 
@@ -86,7 +88,7 @@ def features(data: DataSet) -> dict:
 # ---------------------------------------------------------------------------
 # torchvision, numpy.
 
-RAW, INDEX, ARRAYS = "MNIST/raw", "index.csv", "digits.npz"
+INDEX = "index.csv"
 
 
 def write_idx(folder: Path, data: DataSet) -> None:
@@ -94,13 +96,13 @@ def write_idx(folder: Path, data: DataSet) -> None:
 
     torchvision asks for the four files of MNIST, so those of the test split are there, and hold no image.
     """
-    raw, size = folder / RAW, data.form.shape[1:]
+    raw, size = (folder / TORCHVISION).parent, data.form.shape[1:]
     raw.mkdir(parents=True)
     for split, count in (("train", data.count), ("t10k", 0)):
         (raw / f"{split}-images-idx3-ubyte").write_bytes(idx_head(count, *size))
         (raw / f"{split}-labels-idx1-ubyte").write_bytes(idx_head(count))
     with (
-        open(raw / "train-images-idx3-ubyte", "ab") as images,
+        open(folder / TORCHVISION, "ab") as images,
         open(raw / "train-labels-idx1-ubyte", "ab") as labels,
         open(folder / INDEX, "w", newline="", encoding="utf-8") as file,
     ):
@@ -158,7 +160,7 @@ FORMATS = {
     ),
     "idx": Format(
         "IDX (as MNIST)", write_idx,
-        'from torchvision.datasets import MNIST\n\ndigits = MNIST("digits", train=True)  # its test split holds no image',
+        'from torchvision.datasets import MNIST\n\ndigits = MNIST("digits", train=True)',
     ),
     "npz": Format(
         "npz (numpy)", write_npz,
