@@ -18,6 +18,7 @@ from app.tabs import (
     compare,
     confusion,
     denoise,
+    export,
     generate,
     inspect,
     judges,
@@ -44,6 +45,7 @@ TABS = {
     "compare": compare,
     "training": training,
     "tuning": tuning,
+    "export": export,
     "judges": judges,
     "reports": reports,
 }
@@ -102,7 +104,7 @@ async def healthy(request: Request) -> JSONResponse:
 
 
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
-    """Serve the page until interrupted. Nothing is written outside gradio's cache.
+    """Serve the page until interrupted. Nothing is written outside gradio's cache but an export while it is made.
 
     Nothing is fetched but a Hub repository that a visitor names.
     """

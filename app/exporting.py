@@ -6,10 +6,12 @@ process that is killed anywhere leaves a folder in which the same command goes o
 """
 
 import csv
+import io
 import json
 import os
 import shlex
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,6 +249,16 @@ def _write_filtered(path: Path, names: tuple[str, ...], paths: list[Path]) -> No
             columns = [column.tolist() for column in block.left_out[:4]]
             for label, seed, reason, value in zip(*columns, strict=True):
                 lines.writerow((label, seed, names[reason], value))
+
+
+def zipped(out: Path) -> bytes:
+    """All files of a finished set as the bytes of a .zip, the same for the same set."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(path for path in out.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(out).as_posix())  # dated 1980, whatever the file says
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def _move(made: Path, out: Path) -> None:

@@ -23,6 +23,7 @@ VIEWS = {
     "compare": "a=mnist-early&b=mnist",
     "training": "runs=mnist,mnist-turbo",
     "tuning": "",
+    "export": "",
     "judges": "",
     "reports": "",
 }
