@@ -11,12 +11,12 @@ from app.exporting import Job, State
 from app.words import plural
 from eval.data_card import JUDGES
 from eval.filters import FILTERS
-from eval.formats import show_estimate
+from eval.formats import show, show_estimate
 from eval.metrics import Estimate
 from eval.synthesis import LeftOut
 
 FEW = 12  # digits shown of each reason
-SHOWN, COLUMNS = 60, 20  # digits of the set in its picture
+SHOWN, COLUMNS = 60, 10  # digits of the set in its picture
 LARGE = 60_000  # digits of the second command: as many as MNIST has to train on
 
 
@@ -96,10 +96,10 @@ def told(record: dict) -> str:
     left = drawn - record["count"]
     first = f"{plural(record['count'], 'digit')}" + (f" of {drawn:,} drawn; {left:,} were left out." if left else ".")
     said = []
-    for judge, words in JUDGES.items():
-        ours, real = (show_estimate(Estimate(**record["scores"][judge][key])) for key in ("overall", "real"))
-        said.append(f"{ours} are {words} (real test digits: {real})")
-    return f"{first} {' and '.join(said)}."
+    for judge, name in (("classifier", "classifier"), ("second", "second classifier")):
+        ours, real = (Estimate(**record["scores"][judge][key]) for key in ("overall", "real"))
+        said.append(f"the {name} reads {show_estimate(ours)} right (real test digits: {show(real.value, places=2)})")
+    return f"{first} {said[0][0].upper()}{said[0][1:]}, {said[1]}."
 
 
 def left_out(sight: Sight) -> str:
@@ -117,7 +117,7 @@ def left_out(sight: Sight) -> str:
 def labels(record: dict) -> str:
     """A row a label: images, drawn, left out by filter, read right by each judge."""
     filters = list(record["filters"])
-    heads = ("digit", "images", "drawn", *(f"left out: {FILTERS[f].title.lower()}" for f in filters), *JUDGES.values())
+    heads = ("digit", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), "classifier", "second")
     rows = []
     for label, row in enumerate(record["labels"]):
         if row["tried"]:

@@ -72,7 +72,7 @@ def _body(record: dict) -> str:
 def _table(record: dict) -> str:
     """A row a label: delivered, tried, left out by each filter, read right by each judge."""
     filters, scores = list(record["filters"]), record["scores"]
-    heads = ["digit", "images", "drawn", *(f"left out: {FILTERS[f].title.lower()}" for f in filters), *JUDGES.values()]
+    heads = ["digit", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), *JUDGES.values()]
     lines = []
     for label, row in enumerate(record["labels"]):
         if row["tried"]:

@@ -38,6 +38,7 @@ class Filter(NamedTuple):
     belongs to the digit alone, whatever else is in the set."""
 
     title: str
+    short: str  # of a column
     unit: str
     low: float
     high: float
@@ -171,22 +172,24 @@ class Apart:
 
 FILTERS: dict[str, Filter] = {
     "confidence": Filter(
-        "Confidence", "", 0, 1, "The judge selector gives the digit asked for at least this probability.", confidence,
-        "selector",
+        "Confidence", "confidence", "", 0, 1,
+        "The judge selector gives the digit asked for at least this probability.",
+        confidence, "selector",
     ),
     "clip_margin": Filter(
-        "CLIP margin", "", -2, 2, "CLIP's cosine with the right caption is ahead of any other by at least this.",
+        "CLIP margin", "CLIP margin", "", -2, 2,
+        "CLIP's cosine with the right caption is ahead of any other by at least this.",
         clip_margin, "clip",
     ),
     "from_training": Filter(
-        "Distance from training digits", "×", 0, 3,
+        "Distance from training digits", "near training", "×", 0, 3,
         "At least this far from every training digit; 1 is how far a real digit usually is from its nearest one.",
         from_training,
     ),
     "diversity": Filter(
-        "Distance from each other", "×", 0, 3,
-        "At least this far from every digit of the same label that was kept before; the same unit.", Apart,
-        alone=False,
+        "Distance from each other", "near another", "×", 0, 3,
+        "At least this far from every digit of the same label that was kept before; the same unit.",
+        Apart, alone=False,
     ),
 }  # fmt: skip
 
