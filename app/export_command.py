@@ -58,7 +58,8 @@ def _is_weight(text: str) -> bool:
 
 def export(arguments: Namespace) -> dict:
     """Run it with progress on stderr; SIGTERM and Ctrl-C leave what the same command goes on with."""
-    from app.exporting import RECORD, Job, read_json
+    from app.export_folder import RECORD, read_json
+    from app.exporting import Job
     from app.sampling import lead_of, sample_config
     from app.terminal import say
     from diffusion_core import checkpoint as checkpoints

@@ -1,40 +1,29 @@
-"""A synthetic data set in a folder: drawn in blocks that survive an interruption, judged, written. No gradio.
-
-Until all is done, everything lies in FOLDER/.unfinished: the plan, then a file a finished block. To go on, nothing
-else is needed. At the end the data set is made of the blocks, moved to its place, and the blocks are deleted; a
-process that is killed anywhere leaves a folder in which the same command goes on, or finds nothing left to do.
-"""
+"""A synthetic data set: drawn block by block into a folder, judged, and written in its form. No gradio."""
 
 import csv
-import io
 import json
-import os
 import shlex
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import torch
-
+from app.export_folder import RECORD, WORK, move, prepared, read_block, write_block
 from diffusion_core import data
 from diffusion_core.errors import UserError
 from diffusion_core.guards import locked
-from eval.atomic import atomic_file, sync
+from eval.atomic import sync
 from eval.data_card import to_card
+from eval.filters import FILTERS
 from eval.sources import CheckpointSource
-from eval.synthesis import Block, LeftOut, Request, Round, Synthesis
-from eval.tally import Tally
+from eval.synthesis import Block, Request, Round, Synthesis
+from eval.tally import MOST, Tally
 from eval.writers import FORMATS, DataSet
 
-WORK, PLAN, SET = ".unfinished", "plan.json", "set"
-RECORD, CARD, FILTERED = "export.json", "README.md", "filtered.csv"
+SET, CARD, FILTERED = "set", "README.md", "filtered.csv"
 BLOCK = 1000  # digits
 ROUND = 320  # candidates at most between two looks at whether somebody wants it to stop
-BYTES = 8192  # on disk a digit, with its block: a small file takes 4096
 SCHEMA = 1
 
 
@@ -118,9 +107,9 @@ def export(job: Job, out: Path, most: int = ROUND, writing: Writing | None = Non
             if tally.full:
                 break
             tally.add(read_block(path))
-            yield State("judging", int(tally.count.sum()), min(job.request.count, 10 * BLOCK), synthesis)
+            yield State("judging", int(tally.count.sum()), min(job.request.count, MOST), synthesis)
         _write(job, work, blocks, record(job, synthesis, tally), writing)
-        _move(work / SET, out)
+        move(work / SET, out)
     shutil.rmtree(work)
 
 
@@ -147,72 +136,6 @@ def record(job: Job, synthesis: Synthesis, tally: Tally) -> dict:
 
 
 # ---------------------------------------------------------------------------
-# The folder.
-
-
-def prepared(out: Path, plan: dict) -> bool:
-    """Whether there is something to do in `out`, which then holds the plan. `UserError` where it cannot be done."""
-    try:
-        if (out / RECORD).is_file():
-            _same(out, plan, read_json(out / RECORD), "an export")
-            shutil.rmtree(out / WORK, ignore_errors=True)
-            return False
-        work = out / WORK
-        if (work / PLAN).is_file():
-            _same(out, plan, read_json(work / PLAN), "an unfinished export")
-            return True
-        if out.is_dir() and any(path.name != WORK for path in out.iterdir()):
-            raise UserError(f"{out} is not empty. Remove it, or give another --out.")
-        work.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(out).free < BYTES * plan["count"]:
-            raise UserError(f"Less than {BYTES * plan['count'] >> 20:,} MB are free at {out}. Make room first.")
-        with atomic_file(work / PLAN) as beside:
-            beside.write_text(json.dumps(plan, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written to ({error.strerror}). Give another --out.") from None
-    return True
-
-
-def read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise UserError(f"{path} is damaged. Remove the folder, or give another --out.") from None
-
-
-def _same(out: Path, plan: dict, there: dict, what: str) -> None:
-    """`UserError` that says in what the export that is there differs."""
-    for key, value in plan.items():
-        found = there.get(key)
-        if found != value:
-            if isinstance(value, dict) and isinstance(found, dict):
-                key = next(k for k in sorted({*value, *found}) if value.get(k) != found.get(k))
-                found, value = found.get(key), value.get(key)
-            said = f"{out} holds {what} with {key} {found}, not {value}"
-            raise UserError(f"{said}: give the same options, or another --out.")
-
-
-def write_block(path: Path, block: Block) -> None:
-    """Whole or not at all."""
-    out = block.left_out
-    arrays = {
-        "images": block.images, "labels": block.labels, "seeds": block.seeds, "out_labels": out.labels,
-        "out_seeds": out.seeds, "out_reasons": out.reasons, "out_values": out.values,
-    }  # fmt: skip
-    arrays |= {f"score_{name}": values for name, values in block.scores.items()}
-    with atomic_file(path) as beside, open(beside, "wb") as file:
-        np.savez_compressed(file, **{name: values.numpy() for name, values in arrays.items()})
-
-
-def read_block(path: Path) -> Block:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
-    scores = {name.removeprefix("score_"): values for name, values in arrays.items() if name.startswith("score_")}
-    out = LeftOut(*(arrays[f"out_{name}"] for name in ("labels", "seeds", "reasons", "values")))
-    return Block(arrays["images"], arrays["labels"], arrays["seeds"], scores, out)
-
-
-# ---------------------------------------------------------------------------
 # The data set.
 
 
@@ -230,7 +153,7 @@ def _write(job: Job, work: Path, paths: list[Path], said: dict, writing: Writing
             if writing:
                 writing(done, job.request.count)
 
-    scores = tuple(name for name in read_block(paths[0]).scores)
+    scores = tuple(name for name in job.request.filters if FILTERS[name].alone)
     FORMATS[job.format].write(folder, DataSet(job.request.count, form, scores, blocks))
     if job.request.filters:
         _write_filtered(folder / FILTERED, tuple(job.request.filters), paths)
@@ -249,23 +172,3 @@ def _write_filtered(path: Path, names: tuple[str, ...], paths: list[Path]) -> No
             columns = [column.tolist() for column in block.left_out[:4]]
             for label, seed, reason, value in zip(*columns, strict=True):
                 lines.writerow((label, seed, names[reason], value))
-
-
-def zipped(out: Path) -> bytes:
-    """All files of a finished set as the bytes of a .zip, the same for the same set."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(path for path in out.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(out).as_posix())  # dated 1980, whatever the file says
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def _move(made: Path, out: Path) -> None:
-    """Put every part of the set into its place; the record, which says that all is there, comes last."""
-    for path in sorted(made.iterdir(), key=lambda path: path.name == RECORD):
-        target = out / path.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(path, target)
-    sync(out)

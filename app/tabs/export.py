@@ -10,7 +10,8 @@ import gradio as gr
 
 from app import export_view, markup, scripts
 from app.export_command import weights
-from app.exporting import CARD, RECORD, Job, export, read_json, zipped
+from app.export_folder import RECORD, read_json, zipped
+from app.exporting import CARD, Job, export
 from app.links import View
 from app.request import amount, whole
 from app.store import Store, usable
