@@ -62,6 +62,7 @@ def _same(out: Path, plan: dict, there: dict, what: str) -> None:
             if isinstance(value, dict) and isinstance(found, dict):
                 key = next(k for k in sorted({*value, *found}) if value.get(k) != found.get(k))
                 found, value = found.get(key), value.get(key)
+            found, value = ("none" if it is None else it for it in (found, value))
             said = f"{out} holds {what} with {key} {found}, not {value}"
             raise UserError(f"{said}: give the same options, or another --out.")
 
