@@ -15,7 +15,7 @@ from app.exporting import CARD, Job, export
 from app.links import View
 from app.request import amount, whole
 from app.store import Store, usable
-from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
+from app.widgets import LANE, QUIET, UNEXPECTED, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.zerogpu import on_gpu
 from diffusion_core.errors import UserError
 from eval.filters import FILTERS
@@ -69,11 +69,20 @@ def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     yield export_view.finished(made, sight)
 
 
+def told(store: Store, *settings) -> Iterator[str]:
+    """`run`, with the reason in place of the result where it fails: gradio shows no notice right after a Stop."""
+    try:
+        yield from run(store, *settings)
+    except Exception as error:
+        yield markup.note(store.explain(error) if isinstance(error, UserError) else UNEXPECTED, "problem")
+        raise
+
+
 def opening(store: Store, key, count, *_settings) -> str:
     """What stands there before anything was drawn."""
     if not usable(store.checkpoints()):
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty")
-    return markup.note("Press Export: what is drawn, and what the filters leave out, appears here.", "empty")
+    return markup.note(READY, "empty")
 
 
 # ---------------------------------------------------------------- gradio
@@ -82,6 +91,7 @@ WHAT = (
     "A data set that the model draws: as many digits as you ask for after filtering, with a card that says what was "
     f"left out and why. Here at most {MAX_COUNT:,}; the command below the result makes 60,000."
 )
+READY = "Press Export: what is drawn, and what the filters leave out, appears here."
 STOPPED = "Stopped. Nothing of it was kept."
 
 
@@ -105,10 +115,10 @@ def build(store: Store) -> Tab:
         return *ready(), markup.note(STOPPED, "empty")
 
     outcome = {"outputs": [go, stop, show], "queue": False, **QUIET}
-    make = on_gpu(guarded(store, partial(run, store)))
+    make = on_gpu(guarded(store, partial(told, store)))
     running = go.click(occupied, None, **outcome).then(make, settings, show, **LANE, **QUIET)
     running.success(ready, None, [go, stop], queue=False, **QUIET)
-    running.failure(stopped, None, **outcome)
+    running.failure(ready, None, [go, stop], queue=False, **QUIET)
     stop.click(stopped, None, cancels=[running], **outcome)
     return tab
 
