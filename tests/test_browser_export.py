@@ -48,5 +48,5 @@ def test_it_can_be_stopped_and_a_mistake_is_one_line(visit):
     expect(page.locator("#export .empty")).to_be_visible()
     page.get_by_label("How many digits").fill("1000000")
     page.locator("#export-go").click()
-    expect(page.locator("#export .problem")).to_contain_text("The count must be a whole number from 1 to 2,000")
+    expect(page.locator(".toast-body")).to_contain_text("The count must be a whole number from 1 to 2,000")
     expect(page.locator("#export-go")).to_be_visible()

@@ -15,7 +15,7 @@ from app.exporting import CARD, Job, export
 from app.links import View
 from app.request import amount, whole
 from app.store import Store, usable
-from app.widgets import LANE, QUIET, UNEXPECTED, Tab, choices, choose, clickable, first, guarded, picker, still
+from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.zerogpu import on_gpu
 from diffusion_core.errors import UserError
 from eval.filters import FILTERS
@@ -69,15 +69,6 @@ def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     yield export_view.finished(made, sight)
 
 
-def told(store: Store, *settings) -> Iterator[str]:
-    """`run`, with the reason in place of the result where it fails: gradio shows no notice right after a Stop."""
-    try:
-        yield from run(store, *settings)
-    except Exception as error:
-        yield markup.note(store.explain(error) if isinstance(error, UserError) else UNEXPECTED, "problem")
-        raise
-
-
 def opening(store: Store, key, count, *_settings) -> str:
     """What stands there before anything was drawn."""
     if not usable(store.checkpoints()):
@@ -105,7 +96,8 @@ def build(store: Store) -> Tab:
             show = clickable("", scripts.COPY, elem_id="export")
     tab = Tab(settings, [show], guarded(store, partial(opening, store)), partial(opened, store))
 
-    def occupied():
+    def occupied(*asked):
+        job(store, *asked)  # a mistake is told here, before anything waits
         return gr.Button(visible=False), gr.Button(visible=True), export_view.bar(0, 1, "waiting …")
 
     def ready():
@@ -114,11 +106,15 @@ def build(store: Store) -> Tab:
     def stopped():
         return *ready(), markup.note(STOPPED, "empty")
 
+    def failed():  # the reason is told as a notice
+        return *ready(), markup.note(READY, "empty")
+
     outcome = {"outputs": [go, stop, show], "queue": False, **QUIET}
-    make = on_gpu(guarded(store, partial(told, store)))
-    running = go.click(occupied, None, **outcome).then(make, settings, show, **LANE, **QUIET)
+    make = on_gpu(guarded(store, partial(run, store)))
+    busy = go.click(guarded(store, occupied), settings, [go, stop, show], **QUIET)
+    running = busy.success(make, settings, show, **LANE, **QUIET)
     running.success(ready, None, [go, stop], queue=False, **QUIET)
-    running.failure(ready, None, [go, stop], queue=False, **QUIET)
+    running.failure(failed, None, **outcome)
     stop.click(stopped, None, cancels=[running], **outcome)
     return tab
 
