@@ -18,6 +18,7 @@ from app.tabs import (
     compare,
     confusion,
     denoise,
+    export,
     generate,
     inspect,
     judges,
@@ -48,6 +49,7 @@ TABS = {
     "training": training,
     "tuning": tuning,
     "restore": restore,
+    "export": export,
     "judges": judges,
     "reports": reports,
 }
@@ -108,7 +110,7 @@ async def healthy(request: Request) -> JSONResponse:
 
 
 def launch(host: str = "127.0.0.1", port: int = 7860, root: Path = CHECKPOINTS) -> None:
-    """Serve the page until interrupted. Nothing is written outside gradio's cache.
+    """Serve the page until interrupted. Nothing is written outside gradio's cache but an export while it is made.
 
     Nothing is fetched but a Hub repository that a visitor names.
     """

@@ -54,6 +54,7 @@ def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
     from app import restoring
     from app.playing import add_playing
+    from app.export_command import add_arguments as add_export
     from app.sampling import add_sampling
 
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
@@ -110,6 +111,10 @@ def build_parser() -> Parser:
     score.add_argument("--cas", action="store_true", help="also train classifiers on the images (takes minutes)")
     score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
     add_sampling(score)
+
+    export = command("export", "Write a synthetic data set of any size, filtered; the same command goes on with it.")
+    add_export(export)
+    add_sampling(export)
 
     compare = command("compare", "Compare two checkpoints or reports, image by image where they share seeds.")
     compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")

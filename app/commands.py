@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.playing import play  # noqa: F401  a command like those below
 from app.restoring import restore  # noqa: F401  a command as those below
+from app.export_command import export as export  # a command whose arguments stand beside it
 from app.sampling import is_given, lead_of, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints

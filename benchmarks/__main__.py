@@ -19,7 +19,7 @@ from diffusion_core.checkpoint import revision
 # Each part is a file with a function `measure`; peers come after sampling, whose rates their ratios are of.
 PARTS = {
     "sampling": "sampling", "peers": "peers", "quality": "quality", "app": "page", "scoring": "scoring",
-    "training": "training", "cas": "cas", "hand": "hand",
+    "training": "training", "cas": "cas", "synthetic": "synthetic", "hand": "hand",
 }  # fmt: skip
 
 

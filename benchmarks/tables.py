@@ -87,6 +87,24 @@ def cas(record: dict) -> str:
     return section("Learned from drawn digits alone", "cas", record, table(heads, rows), said)
 
 
+def synthetic(record: dict) -> str:
+    rows = [
+        (
+            f"{r['real']:,}" if r["real"] else "none",
+            f"{r['drawn']:,} by `{r['generator']}`" if r["generator"] else "none",
+            r["filters"] or "none", accuracy({"accuracy": a["value"], "accuracy_interval": (a["low"], a["high"])}),
+        )
+        for r in record["found"] for a in [r["accuracy"]]
+    ]  # fmt: skip
+    heads = ("real digits", "synthetic digits", "filters", "right of 10,000 real test digits")
+    said = (
+        f"Means of {record['found'][0]['accuracy']['n']} trainings, 95 % intervals over them "
+        "(`benchmarks/synthetic.py`). `mnist` has seen all 60,000 training digits: few real digits and digits of it "
+        "are no result of few digits. `mnist-1000` has seen the 1,000 real digits of the rows, and no other."
+    )
+    return section("Real and synthetic digits", "synthetic", record, table(heads, rows), said)
+
+
 def accuracy(row: dict) -> str:
     low, high = row["accuracy_interval"]
     return f"{row['accuracy']:.2%} [{100 * low:.2f}, {100 * high:.2f}]"
@@ -144,8 +162,8 @@ def hand(record: dict) -> str:
 
 
 TABLES: dict[str, Callable[[dict], str]] = {
-    "quality": quality, "sampling": sampling, "peers": peers, "training": training, "cas": cas, "app": app,
-    "scoring": scoring, "hand": hand,
+    "quality": quality, "sampling": sampling, "peers": peers, "training": training, "cas": cas, "synthetic": synthetic,
+    "app": app, "scoring": scoring, "hand": hand,
 }  # fmt: skip
 
 

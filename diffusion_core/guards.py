@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise UserError(f"Process {file.read().strip()} is training in {folder} already.") from None
+            raise UserError(f"Process {file.read().strip()} is at work in {folder} already.") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -97,22 +97,23 @@ def _hits(draw: Callable[[int], tuple[Tensor, Tensor]], seeds: int, progress: Pr
 # ---------------------------------------------------------------- one run
 
 
-def train(images: Tensor, labels: Tensor, seed: int) -> nn.Module:
-    """The network after `STEPS` batches of uint8 [N, 1, 28, 28] images; pixels in [0, 1] -> logits [N, 10].
+def train(images: Tensor, labels: Tensor, seed: int, steps: int | None = None) -> nn.Module:
+    """The network after `steps` batches of uint8 [N, 1, 28, 28] images; pixels in [0, 1] -> logits [N, 10].
 
-    First weights and batches depend on `seed` and N alone. float32, so that a run repeats on the same machine with
-    as many threads.
+    `steps` None: `STEPS`. First weights and batches depend on `seed` and N alone. float32, so that a run repeats on the
+    same machine with as many threads.
     """
+    steps = steps or STEPS
     rng = torch.Generator().manual_seed(seed)
-    passes = math.ceil(STEPS * BATCH / len(labels))
-    rows = torch.cat([torch.randperm(len(labels), generator=rng) for _ in range(passes)])[: STEPS * BATCH]
+    passes = math.ceil(steps * BATCH / len(labels))
+    rows = torch.cat([torch.randperm(len(labels), generator=rng) for _ in range(passes)])[: steps * BATCH]
     x = images.float() / 255
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)  # first weights, dropout
         net = _network().to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(net.parameters(), lr=PEAK_LR, weight_decay=0.05)
         for done, batch in enumerate(rows.split(BATCH)):
-            set_lr(optimizer, PEAK_LR * one_cycle(done / STEPS))
+            set_lr(optimizer, PEAK_LR * one_cycle(done / steps))
             optimizer.zero_grad(set_to_none=True)
             F.cross_entropy(net(x[batch]), labels[batch]).backward()
             optimizer.step()

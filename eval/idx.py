@@ -21,6 +21,7 @@ from eval.rows import MAX_IMAGES, Rows
 from eval.source_base import Form, shown
 
 NAME = re.compile(r"idx[13]-ubyte(\.gz)?$")  # what marks a file as one of these
+TORCHVISION = "MNIST/raw/train-images-idx3-ubyte"  # where its MNIST looks in a folder
 MAX_BYTES = 256 << 20
 
 

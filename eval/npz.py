@@ -22,6 +22,7 @@ from eval.errors import UserError
 from eval.rows import MAX_IMAGES, Rows
 from eval.source_base import shown
 
+ARRAYS = "digits.npz"  # in a folder that was exported
 KEYS = ("images", "labels", "seeds")
 FORM = "images uint8 [N,28,28] (or [N,H,W,3]) and, optionally, labels int [N] and seeds int [N]"
 HINT = "Save pixels of 0..1 as np.round(255 * images).astype(np.uint8)."

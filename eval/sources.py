@@ -152,6 +152,7 @@ def open_source(
     "real"; a checkpoint's folder, or its name under `folder`; an .npz, .parquet or IDX file; a folder (or .zip)
     of images, or of parquet files; a folder of diffusers; `module:function`, which runs that module's code.
     """
+    name = _inside(name)
     kind, form = _kind(name, folder), data.spec(dataset)
     if sample is not None and kind not in ("checkpoint", None):
         raise UserError(f"Sampling settings apply to checkpoints only; '{shown(name, 80)}' is not one.")
@@ -170,6 +171,12 @@ def open_source(
         f"There is no '{shown(name, 80)}'. Known: {known}; or give an .npz, .parquet or IDX file, "
         "a folder of images or of diffusers, or module:function."
     )
+
+
+def _inside(name: str) -> str:
+    """The file of images in a folder that was exported as npz or IDX; other names as they are."""
+    files = (os.path.join(name, inner) for inner in (npz.ARRAYS, idx.TORCHVISION))
+    return next(filter(os.path.isfile, files), name)
 
 
 def _kind(name: str, folder: Path) -> str | None:

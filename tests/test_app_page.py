@@ -50,11 +50,11 @@ def test_heavy_work_waits_in_one_lane_and_handlers_see_what_was_sent(page):
     heavy = [f for f in functions if f.concurrency_id == LANE["concurrency_id"]]
     # Generate draws, opens a card and varies a digit; Denoise walks when it is opened and for each of five controls;
     # Compare judges what a visitor brings; Play plays when it is opened, at every control and with
-    # another seed; Restore restores when it is opened and at its button.
+    # another seed; Restore restores when it is opened and at its button; Export draws.
     named = {f.api_name for f in functions if f.api_visibility == "public"}
     assert named == {"generate", "score", "report", "compare"}
-    assert len(functions) > 40 and len(heavy) == 3 + 6 + 1 + 3 + 2 + len(HEAVY)
-    assert sum(bool(f.types_generator) for f in heavy) == 2 + 3 + 1 and {f.concurrency_limit for f in heavy} == {1}
+    assert len(functions) > 40 and len(heavy) == 3 + 6 + 1 + 3 + 2 + 1 + len(HEAVY)
+    assert sum(bool(f.types_generator) for f in heavy) == 2 + 3 + 1 + 1 and {f.concurrency_limit for f in heavy} == {1}
     assert all(f.api_visibility == "public" or not f.preprocess for f in functions)
 
 
