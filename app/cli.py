@@ -52,9 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
-    from app import restoring
-    from app.playing import add_playing
     from app.export_command import add_arguments as add_export
+    from app.play_command import add_arguments as add_play
+    from app.restore_command import add_arguments as add_restore
     from app.sampling import add_sampling
 
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
@@ -121,12 +121,12 @@ def build_parser() -> Parser:
     compare.add_argument("b", help="the same; differences are b minus a")
     compare.add_argument("--out", type=Path, help="folder to write comparison.json into")
 
-    restoring.add_arguments(command("restore", "Restore a damaged digit: several ways it may have been."))
+    add_restore(command("restore", "Restore a damaged digit: several ways it may have been."))
 
     info = command("info", "Say what a checkpoint or a report holds.")
     info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")
 
-    add_playing(command("play", "Walks between digits, a text in one hand, a poster."))
+    add_play(command("play", "Walks between digits, a text in one hand, a poster."))
 
     serve = command("serve", "Show the page in a browser.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

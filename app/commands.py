@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.playing import play  # noqa: F401  a command like those below
-from app.restoring import restore  # noqa: F401  a command as those below
-from app.export_command import export as export  # a command whose arguments stand beside it
+from app.export_command import export as export  # three commands whose arguments stand beside them
+from app.play_command import play as play
+from app.restore_command import restore as restore
 from app.sampling import is_given, lead_of, sample_config
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints

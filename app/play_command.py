@@ -12,7 +12,7 @@ FORMATS = {"walk": (".png", ".gif", ".webp"), "write": (".png", ".svg"), "poster
 MAX_FRAMES = 240
 
 
-def add_playing(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three sub-commands; the suffix of --out chooses the format."""
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
 
