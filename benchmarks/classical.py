@@ -1,4 +1,4 @@
-"""What a damaged digit is restored with where no diffusion model is at hand: filters, OpenCV, and a Gaussian prior."""
+"""What a damaged digit is restored with where no diffusion model is at hand: filters and OpenCV."""
 
 import cv2
 import numpy as np
@@ -8,11 +8,9 @@ from skimage.restoration import richardson_lucy
 from torch import Tensor
 
 from diffusion_core.damage import Damage, gaussian_kernel, motion_kernel
-from diffusion_core.data import Dataset
 
 RADIUS = 3  # pixels that OpenCV's inpainting looks at
 ROUNDS = 30  # of Richardson-Lucy
-JITTER = 1e-4  # added to the variances of the Gaussian prior: pixels that are always paper have none
 NAMES = {
     **dict.fromkeys(("box", "cut", "stripes", "pixels"), "OpenCV inpainting (Telea)"),
     "noise": "OpenCV non-local means",
@@ -49,23 +47,3 @@ def _sharpened(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def _each(pictures: Tensor, change) -> Tensor:
     return torch.from_numpy(np.stack([change(np.ascontiguousarray(image[0])) for image in pictures.numpy()]))[:, None]
-
-
-class Wiener:
-    """The Gaussian with the mean and covariance of the training digits as prior: the posterior mean in closed form,
-    mu + C A' (A C A' + tau^2)^-1 (y - A mu). The best there is of linear methods."""
-
-    def __init__(self, train: Dataset):
-        pixels = train.images.flatten(1).double() / 255
-        self.shape, self.mean = train.images.shape[1:], pixels.mean(0)
-        self.covariance = torch.cov(pixels.T) + JITTER * torch.eye(len(self.mean), dtype=torch.float64)
-
-    def __call__(self, damage: Damage, recorded: Tensor) -> Tensor:
-        basis = torch.eye(len(self.mean), dtype=torch.float64).view(-1, *self.shape)
-        A = damage.operator.forward(basis).flatten(1).T  # [m, d]
-        seen = A.abs().sum(1) > 0
-        A, y = A[seen], recorded.double().flatten(1)[:, seen]
-        noise = (damage.noise**2 + 1e-8) * torch.eye(len(A), dtype=torch.float64)
-        gain = torch.linalg.solve(A @ self.covariance @ A.T + noise, A @ self.covariance).T  # [d, m]
-        found = self.mean + (y - self.mean @ A.T) @ gain.T
-        return found.view(-1, *self.shape).mul(255).round().clamp(0, 255).to(torch.uint8)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from app.restoration import Case, picture
 from app.restored_work import METRICS, RESTORATIONS, Restored, cells, read
-from benchmarks.classical import Wiener, classical, median
+from benchmarks.wiener import Wiener
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import data
 from diffusion_core.checkpoint import Checkpoint, revision
@@ -84,6 +84,8 @@ class Digits:
 
 def methods(model: Checkpoint) -> dict[str, Callable[[Digits], Tensor]]:
     """Everything that is held beside each other, by name."""
+    from benchmarks.classical import classical, median  # OpenCV is there for benchmarks alone
+
     blank, wiener, own = untrained(model), Wiener(data.load(NAME, "train")), RestoreConfig()
     return {
         "damaged": lambda d: d.pictures(),
@@ -142,7 +144,9 @@ def write() -> None:
     text, lines = DOCUMENT.read_text(), read(RESULTS.parent)
     before, _, rest = text.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    tables = "\n".join(f"### {METRICS[metric].capitalize()}\n\n{markdown(lines, metric)}" for metric in METRICS)
+    tables = "\n".join(
+        f"### {METRICS[metric][0].upper()}{METRICS[metric][1:]}\n\n{markdown(lines, metric)}" for metric in METRICS
+    )
     DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{tables}\n{MARKS[1]}{after}")
 
 

@@ -11,10 +11,16 @@ import pytest
 import torch
 
 from app.build import TABS
-from benchmarks import levels, machine, screenshots, tables
+from benchmarks import levels, machine, restore, screenshots, tables
 from benchmarks.peer_networks import TeaPearceSized
+from benchmarks.wiener import Wiener
+from diffusion_core import data
 from diffusion_core.config import SampleConfig
-from diffusion_core.data import ROOT
+from diffusion_core.damage import Damage
+from diffusion_core.data import ROOT, Dataset, spec
+from diffusion_core.denoiser import Denoiser
+from diffusion_core.operators import Mask
+from diffusion_core.restore import RestoreConfig
 from diffusion_core.schedules import interpolated, karras
 from tests.oracle import Gaussian
 
@@ -101,3 +107,39 @@ def test_every_tab_has_its_picture():
     assert {path.name for path in screenshots.FOLDER.iterdir()} == {
         f"{k}-{t}.png" for k in TABS for t in ("light", "dark")
     }
+
+
+def test_the_gaussian_prior_is_the_conditional_mean():
+    """Of correlated Gaussian pixels, the unknown given the known: mu_u + C_uk C_kk^-1 (x_k - mu_k)."""
+    rng = torch.Generator().manual_seed(0)
+    mixing = torch.randn(12, 12, generator=rng)
+    drawn = (128 + 20 * torch.randn(4000, 12, generator=rng) @ mixing).clamp(0, 255).round().to(torch.uint8)
+    images = drawn.view(-1, 1, 3, 4)
+    prior = Wiener(Dataset(images, torch.zeros(4000), spec("mnist")))
+    known = torch.rand(3, 4, generator=rng) < 0.6
+    damage = Damage(Mask(known), 0.0)
+    found = prior(damage, damage.operator.forward(images[:5].float() / 255))
+    k, x = known.flatten(), images[:5].flatten(1).double() / 255
+    covariance, mean = torch.cov(drawn.double().T / 255) + 1e-4 * torch.eye(12), drawn.double().mean(0) / 255
+    gain = covariance[~k][:, k] @ torch.linalg.inv(covariance[k][:, k])
+    exact = mean[~k] + (x[:, k] - mean[k]) @ gain.T
+    assert torch.equal(found.flatten(1)[:, k], drawn[:5][:, k])
+    assert (found.flatten(1)[:, ~k] / 255 - exact.clamp(0, 1)).abs().max() < 1.01 / 510
+
+
+def test_the_network_before_training_is_what_stands_for_it(tiny):
+    """The blank network of the benchmark gives the very estimates of a U-Net that has not been trained."""
+    x, labels = torch.randn(3, 1, 28, 28), torch.tensor([0, 5, 10])
+    fresh = Denoiser(tiny.meta.network).eval()
+    for sigma in (0.05, 1.0, 20.0):
+        assert torch.equal(restore.untrained(tiny).denoiser(x, sigma, labels), fresh(x, sigma, labels))
+    damaged = restore.Digits(data.load("mnist", "test"), "box", 12, 0, 4)
+    assert damaged.restored(restore.untrained(tiny), RestoreConfig(steps=2)).shape == (4, 1, 28, 28)
+
+
+def test_the_document_of_restoring_says_what_was_measured(tmp_path, monkeypatch):
+    before = restore.DOCUMENT.read_text()
+    monkeypatch.setattr(restore, "DOCUMENT", tmp_path / "restoration.md")
+    restore.DOCUMENT.write_text(before)
+    restore.write()
+    assert restore.DOCUMENT.read_text() == before and before.count("| A hole in the middle") >= 3
