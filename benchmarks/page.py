@@ -33,6 +33,7 @@ READY = {
     "compare": ".tabitem:visible .pair",
     "training": ".tabitem:visible .grid-film",
     "tuning": ".tabitem:visible :is(.pair, .empty):visible",
+    "restore": "#restored .odds",
     "export": "#export .empty",
     "judges": ".tabitem:visible .cell:visible",
     "reports": ".tabitem:visible .report",
