@@ -13,7 +13,7 @@ from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.restore import METHODS, RestoreConfig
 
-SOURCES = {"test": "A test digit", "draw": "Draw one", "file": "Upload one"}
+SOURCES = {"test": "Test digit", "draw": "Draw", "file": "Upload"}
 HAND = "hand"  # the damage that a visitor paints
 UNKNOWN = "?"  # the label that is not known
 MAX_STEPS, MAX_TRAVEL = 100, 10

@@ -53,11 +53,12 @@ def pixels(page, place: str) -> list[int]:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_digit_drawn_by_hand_and_painted_over_is_restored(visit, width):
     page = visit("?tab=restore&real=0&damage=cut:10&n=3", width)
-    expect(page.locator("#restored")).to_contain_text("3 ways it may have been")
-    page.get_by_label("Draw one").check()
+    expect(page.locator("#restored")).to_contain_text("3 ways it may have been", timeout=WAIT)
+    page.get_by_label("Draw", exact=True).check()
     page.locator("#drawing canvas").wait_for()
     draw(page, "drawing", (0.35, 0.15), (0.65, 0.15), (0.65, 0.5), (0.4, 0.85))
     choose(page, "Damage", "Paint what is missing")
+    page.locator("#paint .paint-ground[style]").wait_for()  # the digit lies below it
     draw(page, "paint", (0.0, 0.9), (1.0, 0.9))
     restored(page)
     original, left = (
@@ -75,7 +76,7 @@ def test_a_digit_drawn_by_hand_and_painted_over_is_restored(visit, width):
 
 def test_a_file_that_is_damaged_already(visit, tmp_path):
     page = visit("?tab=restore&damage=shrink:4&n=2")
-    page.get_by_label("Upload one").check()
+    page.get_by_label("Upload", exact=True).check()
     small = load("mnist", "test").images[3, 0].numpy().reshape(7, 4, 7, 4).mean((1, 3)).round().astype(np.uint8)
     Image.fromarray(small).save(tmp_path / "small.png")
     page.locator(".tabitem:visible input[type=file]").set_input_files(tmp_path / "small.png")
@@ -90,7 +91,7 @@ def test_a_file_that_is_damaged_already(visit, tmp_path):
 
 def test_a_file_that_is_no_image_gets_one_line(visit, tmp_path):
     page = visit("?tab=restore&n=2")
-    page.get_by_label("Upload one").check()
+    page.get_by_label("Upload", exact=True).check()
     (tmp_path / "text.png").write_text("no image")
     page.locator(".tabitem:visible input[type=file]").set_input_files(tmp_path / "text.png")
     page.get_by_text("text.png").first.wait_for()
@@ -117,7 +118,9 @@ def test_restoring_can_be_stopped_and_started_again(visit):
 def test_how_well_it_works_is_shown_when_somebody_looks(visit):
     page = visit("?tab=restore&a=slow&n=1")
     page.get_by_role("button", name="How well does it work?").click()
-    expect(page.locator("#restored-work .js-plotly-plot")).to_be_visible()
-    expect(page.locator("#restored-work table")).to_contain_text(re.compile("A hole in the middle: a square of 12"))
+    expect(page.locator("#restored-work .js-plotly-plot")).to_be_visible(timeout=WAIT)
+    expect(page.locator("#restored-work table")).to_contain_text(
+        re.compile("A hole in the middle: a square of 12"), timeout=WAIT
+    )
     page.get_by_label("SSIM").check()
     expect(page.locator("#restored-work table caption")).to_have_text("SSIM")
