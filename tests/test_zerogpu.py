@@ -81,9 +81,10 @@ def test_what_draws_is_lent_a_gpu_and_draws_the_same(tmp_path):
     assert found.returncode == 0, found.stderr
     seen = json.loads(found.stdout.splitlines()[-1])
     assert seen["durations"] and all(0 < seconds <= 120 for seconds in seen["durations"])
-    # The last two take gradio's event apart and hand what it names to a handler that is lent one. The first, a
-    # visitor's own samples, puts its report into the server's memory, which a forked call would lose.
-    assert seen["not lent"] == ["generator", "open_card", "vary"]
+    # Three hand on to a handler that is lent one: two take gradio's event apart, Play's "show" leaves alone what did
+    # not change. The first, a visitor's own samples, puts its report into the server's memory, which a forked call
+    # would lose.
+    assert seen["not lent"] == ["generator", "open_card", "show", "vary"]
     assert len(seen["frames"]) == 4 and all(seen["frames"]) and seen["frames"] == seen["expected"]
     assert seen["images"] == 2
     assert seen["refusals"] == ["Choose at least one digit.", "Click one of the digits to open its card."]
