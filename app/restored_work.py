@@ -27,15 +27,18 @@ METHODS = {
     "ddnm": ("DDNM, 4 times", None),
     "mean": ("mean of 8", None),
 }
+CHANGED, MOST = ("damage", "became another digit", "most often"), 4
 
 
 class Restored(NamedTuple):
-    """One method on one kind of damage; `scores` has an entry for each of METRICS."""
+    """One method on one kind of damage; `scores` has an entry for each of METRICS. `confusion` counts digits, int
+    [10][10]: rows as the classifier read the original, columns as it read what was restored."""
 
     kind: str
     severity: float
     method: str
     scores: dict[str, Estimate]
+    confusion: list[list[int]]
 
 
 def read(folder: Path) -> tuple[Restored, ...]:
@@ -45,7 +48,13 @@ def read(folder: Path) -> tuple[Restored, ...]:
     try:
         rows = [json.loads(line) for line in (folder / RESTORATIONS).read_text(encoding="utf-8").splitlines()]
         return tuple(
-            Restored(row["kind"], float(row["severity"]), row["method"], {m: Estimate(**row[m]) for m in METRICS})
+            Restored(
+                row["kind"],
+                float(row["severity"]),
+                row["method"],
+                {m: Estimate(**row[m]) for m in METRICS},
+                [[int(count) for count in counts] for counts in row["confusion"]],
+            )
             for row in rows
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -126,3 +135,23 @@ def value(metric: str, number: float) -> str:
 def ends(metric: str, estimate: Estimate) -> str:
     digits, scale = {"kept": (1, 100), "psnr": (1, 1), "ssim": (3, 1)}[metric]
     return f"{scale * estimate.low:.{digits}f} to {scale * estimate.high:.{digits}f}"
+
+
+def changed(lines: Sequence[Restored]) -> str:
+    """A row for each kind and severity: which digits this model took for which others most often."""
+    return markup.table(CHANGED, changes(lines), "digits that became others")
+
+
+def changes(lines: Sequence[Restored]) -> list[tuple[str, str, str]]:
+    """Rows of that table: the damage, digits that became others, the most frequent of them as "4 → 9: 18"."""
+    found = {(line.kind, line.severity): line.confusion for line in lines if line.method == "model"}
+    rows = []
+    for name, kind in KINDS.items():
+        for severity in kind.severities:
+            counts = found.get((name, severity))
+            if counts:
+                ways = [(n, a, b) for a, row in enumerate(counts) for b, n in enumerate(row) if n and a != b]
+                total, lost = sum(map(sum, counts)), sum(n for n, _, _ in ways)
+                most = ", ".join(f"{a} → {b}: {n}" for n, a, b in sorted(ways, key=lambda w: (-w[0], *w[1:]))[:MOST])
+                rows.append((f"{kind.title}: {kind.say.format(severity)}", f"{lost:,} of {total:,}", most or "–"))
+    return rows

@@ -2,6 +2,7 @@
 
     python -m benchmarks.restore            measure what is not measured yet
     python -m benchmarks.restore --table    write the tables of docs/restoration.md again
+    python -m benchmarks.restore --time     how long a digit takes; nothing else may run
 
 Each setting is a line of checkpoints/mnist/restoration.jsonl; a run that was stopped goes on where it was. The first
 1,000 test digits; masks are drawn anew for every hundred. A digit is *kept* if the classifier reads in the restored
@@ -10,14 +11,15 @@ image what it read in the original. Needs requirements-bench.txt.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from app.restoration import Case, picture
-from app.restored_work import METRICS, RESTORATIONS, Restored, cells, read
+from app.restoration import Case, candidates, hurt, picture, which
+from app.restored_work import CHANGED, METRICS, RESTORATIONS, Restored, cells, changes, read
+from benchmarks.machine import seconds
 from benchmarks.wiener import Wiener
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import data
@@ -134,9 +136,27 @@ def measure(test: Dataset, restored: Callable[[Digits], Tensor], kind: str, seve
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true", help="only write the tables of what was measured")
-    if not parser.parse_args().table:
+    parser.add_argument("--time", action="store_true", help="only time one digit, and many")
+    arguments = parser.parse_args()
+    if arguments.time:
+        time_it()
+        return
+    if not arguments.table:
         run()
     write()
+
+
+def time_it() -> None:
+    """Print the medians: candidates of one digit, which digit it is, and each of 64 digits."""
+    model, test = checkpoints.load(ROOT / "checkpoints" / NAME), data.load(NAME, "test")
+    found, original, own = damage("box", None, test.spec.shape[1:]), test.images[8:9], RestoreConfig()
+    case = Case(hurt(original, found, 0), found, original, None, CANDIDATES, 0, own)
+    images = list(candidates(model, case))[-1]
+    took = seconds(lambda: list(candidates(model, case)))
+    print(f"{CANDIDATES} candidates of a digit: {took:.2f} s")
+    print(f"which digit it is: {seconds(lambda: which(model, images, 0)):.2f} s")
+    digits = Digits(test, "box", KINDS["box"].severities[1], 0, 64)
+    print(f"each of 64 digits: {seconds(lambda: digits.restored(model, own)) / 64:.3f} s")
 
 
 def write() -> None:
@@ -147,14 +167,19 @@ def write() -> None:
     tables = "\n".join(
         f"### {METRICS[metric][0].upper()}{METRICS[metric][1:]}\n\n{markdown(lines, metric)}" for metric in METRICS
     )
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{tables}\n{MARKS[1]}{after}")
+    became = _table(CHANGED, changes(lines))
+    text = f"{tables}\n### What became of the digits, restored by this model\n\n{became}"
+    DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}")
 
 
 def markdown(lines: tuple[Restored, ...], metric: str) -> str:
     """A table: a row for each kind and severity, a column a method."""
     head, rows = cells(lines, metric)
-    made = [head, ["---"] * len(head), *[[row[0], *map(_plain, row[1:])] for row in rows]]
-    return "".join(f"| {' | '.join(row)} |\n" for row in made)
+    return _table(head, [[row[0], *map(_plain, row[1:])] for row in rows])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
 
 
 def _plain(cell) -> str:

@@ -14,7 +14,7 @@ from app.restoration import MAX_CANDIDATES, candidates, picture, which
 from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, severities
 from app.restore_request import HAND, UNKNOWN, case, digit
 from app.restored_take import Named, taken
-from app.restored_work import METRICS, figure, table
+from app.restored_work import METRICS, changed, figure, table
 from app.store import Store, usable
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, still
 from app.zerogpu import on_gpu
@@ -85,7 +85,8 @@ def works(store: Store, key, metric) -> tuple[gr.Plot, str]:
     lines = store.restorations(key) if key in [entry.key for entry in usable(store.checkpoints())] else ()
     if not lines:
         return gr.Plot(visible=False), markup.note("Not measured for this checkpoint: python -m benchmarks.restore")
-    return gr.Plot(figure(lines, metric), visible=True), table(lines, metric)
+    became = f"<h2>What became of the digits</h2>{changed(lines)}" if metric == "kept" else ""
+    return gr.Plot(figure(lines, metric), visible=True), table(lines, metric) + became
 
 
 def measured(store: Store, key: gr.Dropdown) -> None:
