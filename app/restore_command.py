@@ -84,9 +84,8 @@ def case_of(arguments: Namespace, model):
     from app.restoration import Case
     from diffusion_core.restore import RestoreConfig
 
-    config = RestoreConfig(arguments.method, arguments.steps or RestoreConfig().steps, arguments.travel)
-    if arguments.steps is not None and arguments.steps < 1:
-        raise UserError(f"Steps must be at least 1, not {arguments.steps}.")
+    steps = RestoreConfig().steps if arguments.steps is None else arguments.steps
+    config = RestoreConfig(arguments.method, steps, arguments.travel)
     classes = model.meta.network.classes
     if arguments.label is not None and not 0 <= arguments.label < classes:
         raise UserError(f"The label must be from 0 to {classes - 1}, not {arguments.label}.")

@@ -22,11 +22,7 @@ Readings = Tensor  # a judge's probabilities [N, classes]
 
 def running(case: Case, spec: DataSpec, images: Tensor, step: int) -> str:
     """While it goes on: the estimates of all candidates uint8 [K, C, H, W] at one noise level."""
-    total = case.config.steps
-    bar = (
-        f'<div class="bar"><progress max="{total}" value="{step}" aria-label="Restoring"></progress>'
-        f'<output class="level" aria-live="off">step {step} of {total}</output></div>'
-    )
+    bar = markup.progress(step, case.config.steps, f"step {step} of {case.config.steps}")
     shown = [*_known(case), _figure("What is left", _left(case, spec), "what is left of the digit")]
     return f'<section class="restored">{bar}<div class="quartet">{"".join(shown)}</div>{_candidates(images)}</section>'
 

@@ -47,8 +47,8 @@ def cut(rows: float, shape: Shape, rng: torch.Generator) -> Damage:
     return Damage(Mask(known), 0.0)
 
 
-def stripes(missing: float, shape: Shape, rng: torch.Generator) -> Damage:
-    known = torch.arange(shape[0]) % (round(missing) + 1) == 0
+def stripes(every: float, shape: Shape, rng: torch.Generator) -> Damage:
+    known = torch.arange(shape[0]) % round(every) == 0
     return Damage(Mask(known[:, None].expand(shape)), 0.0)
 
 
@@ -78,12 +78,12 @@ def shaken(length: float, shape: Shape, rng: torch.Generator) -> Damage:
 KINDS = {
     "box": Kind("A hole in the middle", "a square of {:g} pixels is missing", (8, 12, 16), (1, 28), box),
     "cut": Kind("The lower part missing", "the lower {:g} rows are missing", (7, 10, 14), (1, 27), cut),
-    "stripes": Kind("Missing stripes", "of each {:g} + 1 rows one is left", (1, 3, 5), (1, 27), stripes),
+    "stripes": Kind("Missing stripes", "one row in {:g} is left", (2, 4, 6), (2, 28), stripes),
     "pixels": Kind("Scattered pixels missing", "{:.0%} of the pixels are missing", (0.5, 0.8, 0.9), (0, 1), scattered),
     "noise": Kind("Noise", "noise of standard deviation {:g} (white is 1)", (0.25, 0.5, 1.0), (0, MAX_NOISE), noise),
     "shrink": Kind("Few pixels", "each {0:g} x {0:g} pixels became one", (2, 4), (1, 28), shrunk),
-    "blur": Kind("Blur", "blurred by a Gaussian of {:g} pixels", (1, 2, 3), (0.3, 8), blurred),
-    "shake": Kind("Motion blur", "smeared over {:g} pixels", (7, 13), (3, 27), shaken),
+    "blur": Kind("Blur", "a Gaussian of {:g} px", (1, 2, 3), (0.3, 8), blurred),
+    "shake": Kind("Motion blur", "smeared over {:g} px", (7, 13), (3, 27), shaken),
 }
 
 

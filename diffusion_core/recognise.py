@@ -10,7 +10,6 @@ in the difference.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -22,12 +21,9 @@ from diffusion_core.pixels import to_model
 
 LEVELS = 10
 RANGE = (0.3, 4.0)  # noise levels: below, labels make no difference; above, nothing can be told apart
-Progress = Callable[[int, int], None]
 
 
-def log_likelihoods(
-    checkpoint: Checkpoint, images: Tensor, seeds: Tensor, levels: int = LEVELS, progress: Progress | None = None
-) -> Tensor:
+def log_likelihoods(checkpoint: Checkpoint, images: Tensor, seeds: Tensor, levels: int = LEVELS) -> Tensor:
     """ln p(image | label) up to a constant an image: uint8 [N, C, H, W] -> float32 [N, classes]."""
     classes = checkpoint.meta.network.classes
     sigmas = torch.linspace(*map(math.log, RANGE), levels).exp()
@@ -46,12 +42,7 @@ def log_likelihoods(
         errors = (D - x0).square().sum((1, 2, 3)).view(levels, classes)
         return -(weights / sigmas**2) @ errors
 
-    rows = []
-    for i, row in enumerate(side_by_side(one, range(len(images)), checkpoint.device)):
-        rows.append(row)
-        if progress:
-            progress(i + 1, len(images))
-    return torch.stack(rows)
+    return torch.stack(list(side_by_side(one, range(len(images)), checkpoint.device)))
 
 
 def probabilities(log_likelihoods: Tensor) -> Tensor:

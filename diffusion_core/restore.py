@@ -29,7 +29,6 @@ from diffusion_core.config import MAX_SIGMA, MAX_STEPS
 from diffusion_core.damage import Damage
 from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
-from diffusion_core.generate import Progress
 from diffusion_core.noise import MAX_SEED, Noise
 from diffusion_core.operators import Operator
 from diffusion_core.parallel import side_by_side
@@ -160,10 +159,7 @@ def travelling(denoise: Denoise, x: Tensor, sigmas: Tensor, draw: Draw, times: i
 # ---------------------------------------------------------------- images
 
 
-def restore(
-    checkpoint: Checkpoint, m: Measurement, labels: Tensor, seeds: Tensor, config: RestoreConfig,
-    progress: Progress | None = None,
-) -> Tensor:  # fmt: skip
+def restore(checkpoint: Checkpoint, m: Measurement, labels: Tensor, seeds: Tensor, config: RestoreConfig) -> Tensor:
     """uint8 [N, C, H, W]: a draw from the posterior of each measurement, the same at any N.
 
     labels int64 [N], the number of classes where the label is not known. Pixels that were seen without noise come back
@@ -177,12 +173,7 @@ def restore(
         *_, last = _steps(checkpoint, m.rows(rows), labels[block], seeds[block], config)
         return _finished(last.x, m.rows(rows), checkpoint.spec)
 
-    done: list[Tensor] = []
-    for block, images in zip(blocks, side_by_side(draw, blocks, checkpoint.device), strict=True):
-        done.append(images)
-        if progress:
-            progress(block.stop, len(labels))
-    return torch.cat(done)
+    return torch.cat(list(side_by_side(draw, blocks, checkpoint.device)))
 
 
 def restoring(

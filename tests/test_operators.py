@@ -93,7 +93,7 @@ def test_what_each_kind_hides():
     assert int((~damage("box", 8, (28, 28)).operator.known).sum()) == 64
     assert not damage("cut", 10, (28, 28)).operator.known[..., 18:, :].any()
     assert damage("cut", 10, (28, 28)).operator.known[..., :18, :].all()
-    assert damage("stripes", 3, (28, 28)).operator.known[0, 0, :, 0].nonzero().flatten().tolist() == list(
+    assert damage("stripes", 4, (28, 28)).operator.known[0, 0, :, 0].nonzero().flatten().tolist() == list(
         range(0, 28, 4)
     )
     first, second = (damage("pixels", 0.8, (28, 28), seed).operator.known for seed in (0, 1))
