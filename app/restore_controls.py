@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from app import pad_html, paint
-from app.restoration import MAX_CANDIDATES
+from app import pad_html, paint, sprites
+from app.restoration import MAX_CANDIDATES, real_digit
 from app.restore_request import HAND, MAX_STEPS, MAX_TRAVEL, SOURCES, UNKNOWN
 from app.store import Store
 from app.widgets import clickable, picker
@@ -63,7 +63,8 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     kind = gr.Dropdown([*kinds, ("Paint what is missing", HAND)], value=KIND, label="Damage", filterable=False)
     offered = [(default.say.format(value), value) for value in default.severities]
     severity = gr.Dropdown(offered, value=default.severities[1], label="How bad", filterable=False)
-    over = clickable("", paint.SCRIPT, elem_id="paint", visible=False)
+    first = sprites.thumbnails(real_digit(DIGIT, "mnist")[0])[0]
+    field = clickable(over(first), paint.SCRIPT, elem_id="paint", visible=False)
     digits = [("Not known: find out", UNKNOWN), *[(str(d), str(d)) for d in range(10)]]
     label = gr.Dropdown(digits, value=UNKNOWN, label="Which digit is it?", filterable=False)
     with gr.Row(elem_classes="go-row"):
@@ -83,7 +84,12 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     asked = Controls(
         key, source, index, drawing, file, already, kind, severity, mask, label, count, seed, method, steps, travel
     )
-    return asked, Parts(test, dice, upload, over, go, stop)
+    return asked, Parts(test, dice, upload, field, go, stop)
+
+
+def over(under: str) -> str:
+    """The field to paint on, over the digit that is the data: URI `under`."""
+    return paint.canvas("What is missing, painted over the digit", "Paint here", under)
 
 
 def severities(kind) -> dict:

@@ -20,11 +20,13 @@ COLOURS = np.array([unlabel_rgb(colour) for colour in sample_colorscale("Inferno
 Readings = Tensor  # a judge's probabilities [N, classes]
 
 
-def running(case: Case, spec: DataSpec, images: Tensor, step: int) -> str:
-    """While it goes on: the estimates of all candidates uint8 [K, C, H, W] at one noise level."""
+def running(case: Case, spec: DataSpec, images: Tensor, step: int, run: str) -> str:
+    """While it goes on: the estimates of all candidates uint8 [K, C, H, W] at one noise level; `run` tells this run
+    from others."""
     bar = markup.progress(step, case.config.steps, f"step {step} of {case.config.steps}")
     shown = [*_known(case), _figure("What is left", _left(case, spec), "what is left of the digit")]
-    return f'<section class="restored">{bar}<div class="quartet">{"".join(shown)}</div>{_candidates(images)}</section>'
+    quartet = f'<div class="quartet">{"".join(shown)}</div>'
+    return f'<section class="restored" data-run="{escape(run)}">{bar}{quartet}{_candidates(images)}</section>'
 
 
 def finished(

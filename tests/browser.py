@@ -118,3 +118,12 @@ def visit(browser, server):
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def open_tab(page, name: str) -> None:
+    """Click a tab, which on a narrow screen may be behind "…"."""
+    tab = page.get_by_role("tab", name=name)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()

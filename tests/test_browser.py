@@ -14,7 +14,7 @@ from app.build import TABS
 from app.words import JUDGES
 from benchmarks.page import READY as CONTENT
 from diffusion_core.data import ROOT
-from tests.browser import WAIT
+from tests.browser import WAIT, open_tab
 from tests.pages import PER_CLASS
 
 
@@ -34,15 +34,6 @@ def test_a_program_draws_judges_and_compares(server):
 def test_it_says_that_it_is_well(server):
     with urlopen(f"{server}/healthz", timeout=10) as answer:
         assert answer.status == 200 and json.load(answer) == {"status": "ok"}
-
-
-def open_tab(page, name: str) -> None:
-    """Click a tab, which on a narrow screen may be behind "…"."""
-    tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
 
 
 def cell(page, r: int, c: int):

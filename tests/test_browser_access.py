@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from app.build import TABS
 from app.words import JUDGES
 from benchmarks.page import READY
-from tests.browser import WAIT
+from tests.browser import WAIT, open_tab
 
 WIDE, NARROW = 1440, 390
 # Gradio's own: the box that chooses all digits has a title and no label, and cannot be given one from here.
@@ -20,7 +20,7 @@ AXE = """(rules) => axe.run(document, {resultTypes: ['violations'], preload: fal
 
 def open_whole(page, key: str) -> None:
     """Open a tab and wait for all of it."""
-    page.get_by_role("tab", name=TABS[key].TITLE, exact=True).click()
+    open_tab(page, TABS[key].TITLE)
     page.wait_for_selector(READY[key])
 
 

@@ -11,7 +11,7 @@ from app.bring import uploaded
 from app.links import View
 from app.request import MAX_SEED
 from app.restoration import MAX_CANDIDATES, candidates, picture, which
-from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, severities
+from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, over, severities
 from app.restore_request import HAND, UNKNOWN, case, digit
 from app.restored_take import Named, taken
 from app.restored_work import METRICS, changed, figure, table
@@ -35,6 +35,21 @@ MEASURED = (
     "Richardson-Lucy), the same network before any training, and the best there is of linear methods, a Gaussian with "
     "the covariance of the training digits."
 )
+# A frame of a stopped run may still be on its way: the element remembers which run it was.
+HALTED = """
+const halt = () => {
+  const section = element.querySelector('.restored:has(progress)');
+  if (!section || section.dataset.run !== element.dataset.halted) return;
+  section.querySelector('.level').textContent = 'stopped';
+  section.querySelector('progress').remove();
+};
+element.addEventListener('halt', (event) => { element.dataset.halted = event.target.dataset.run; halt(); });
+watch('value', halt);
+"""
+STOP = """() => {
+  document.querySelector('#restored .restored')?.dispatchEvent(new Event('halt', {bubbles: true}));
+  return [];
+}"""
 
 
 # ---------------------------------------------------------------- pure
@@ -47,7 +62,7 @@ def run(store: Store, key, source, index, drawing, file, already, kind, severity
     for step, images in enumerate(candidates(checkpoint, asked)):
         if time.monotonic() - start > DEADLINE:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer steps.")
-        yield restored_view.running(asked, checkpoint.spec, images, step), ""
+        yield restored_view.running(asked, checkpoint.spec, images, step, f"{start:.6f}"), ""
     likely = None if asked.label is not None else which(checkpoint, images, asked.seed)
     before, after = store.judges.read(picture(asked, checkpoint.spec)), store.judges.read(images)
     shown = restored_view.finished(asked, checkpoint.spec, images, before, after, likely)
@@ -72,7 +87,7 @@ def ground(store: Store, key, source, index, drawing, file) -> str:
         under = sprites.thumbnails(whole)[0]
     except UserError:  # told when it is to be restored
         under = ""
-    return paint.canvas("What is missing, painted over the digit", "Paint here", under)
+    return over(under)
 
 
 # ---------------------------------------------------------------- gradio
@@ -108,7 +123,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=0, min_width=300):
             asked, parts = controls(store)
         with gr.Column(scale=1, min_width=320):
-            show = still(elem_id="restored")
+            show = clickable("", HALTED, elem_id="restored")
             take = clickable("", elem_classes="words")
             measured(store, asked.key)
     settings = list(asked)
@@ -124,7 +139,7 @@ def build(store: Store) -> Tab:
     asked.source.change(whence, [asked.source], [parts.test, asked.drawing, parts.upload], **QUIET)
     asked.kind.change(severities, [asked.kind], [asked.severity], **QUIET)
     asked.kind.change(lambda kind: gr.update(visible=kind == HAND), [asked.kind], [parts.over], **QUIET)
-    changed = [part.change for part in (asked.kind, asked.source, asked.index, asked.file)]
+    changed = [part.change for part in (asked.key, asked.source, asked.index, asked.file)]
     gr.on([*changed, asked.drawing.input], on_paper, below, [parts.over], **QUIET)
     parts.dice.click(None, None, asked.index, js="() => Math.floor(Math.random() * 10000)", **QUIET)
 
@@ -141,11 +156,7 @@ def build(store: Store) -> Tab:
     running = busy.then(restored, settings, tab.outputs, js=painted, **LANE, **QUIET)
     running.then(ready, None, buttons, queue=False, **QUIET)
     running.failure(ready, None, buttons, queue=False, **QUIET)
-
-    def stopped():
-        return *ready(), markup.note("Stopped. Press Restore to begin again.", "empty")
-
-    parts.stop.click(stopped, None, [*buttons, show], queue=False, cancels=[running], **QUIET)
+    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], js=STOP, **QUIET)
     return tab
 
 
