@@ -121,9 +121,17 @@ def visit(browser, server):
 
 
 def open_tab(page, name: str) -> None:
-    """Click a tab, which on a narrow screen may be behind "…"."""
-    tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
+    """Click a tab, which on a narrow screen may be behind "…". Where the width has just changed, the tabs are still on
+    their way between the two: then look again."""
+    for _ in range(20):
+        tab = page.get_by_role("tab", name=name, exact=True)
+        if not tab.is_visible():
+            more = page.locator(".overflow-menu > button")
+            if more.is_visible():
+                more.click()
+            tab = page.locator(".overflow-dropdown button", has_text=name)
+        if tab.is_visible():
+            tab.click()
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"no tab {name}")

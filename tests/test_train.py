@@ -115,7 +115,7 @@ def test_sigterm_saves_and_ends_with_143_and_a_second_writer_is_sent_away(tmp_pa
     run = start(folder, "--images", "1000000")
     try:
         wait_for(folder / "samples" / "0000000000.png")
-        with pytest.raises(UserError, match=f"Process {run.pid} is training"):
+        with pytest.raises(UserError, match=f"Process {run.pid} is at work in"):
             fit(folder, TINY_PRESET, None, 10 * BATCH)
         time.sleep(3)
         run.send_signal(signal.SIGTERM)
