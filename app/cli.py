@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from diffusion_core.errors import Interrupted, UserError
@@ -52,11 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
-    from app.export_command import add_arguments as add_export
-    from app.play_command import add_arguments as add_play
-    from app.restore_command import add_arguments as add_restore
-    from app.sampling import add_sampling
-
     parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -65,6 +60,15 @@ def build_parser() -> Parser:
         sub.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         return sub
 
+    _add_training(command)
+    _add_drawing(command)
+    _add_judging(command)
+    _add_serving(command)
+    return parser
+
+
+def _add_training(command: Callable[[str, str], Parser]) -> None:
+    """What makes checkpoints."""
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
@@ -91,6 +95,14 @@ def build_parser() -> Parser:
     tune.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PARENT-REWARD)")
     _add_sitting(tune)
 
+
+def _add_drawing(command: Callable[[str, str], Parser]) -> None:
+    """What is done with them."""
+    from app.export_command import add_arguments as add_export
+    from app.play_command import add_arguments as add_play
+    from app.restore_command import add_arguments as add_restore
+    from app.sampling import add_sampling
+
     sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
     sample.add_argument("--labels", type=_labels, help="digits to draw, such as 5,6 (default: all)")
@@ -99,6 +111,18 @@ def build_parser() -> Parser:
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
     add_sampling(sample)
+
+    export = command("export", "Write a synthetic data set of any size, filtered; the same command goes on with it.")
+    add_export(export)
+    add_sampling(export)
+
+    add_restore(command("restore", "Restore a damaged digit: several ways it may have been."))
+    add_play(command("play", "Walks between digits, a text in one hand, a poster."))
+
+
+def _add_judging(command: Callable[[str, str], Parser]) -> None:
+    """What says how good they are."""
+    from app.sampling import add_sampling
 
     score = command("score", "Judge a checkpoint, anybody's images, or the real test digits; writes a report.")
     score.add_argument(
@@ -112,22 +136,17 @@ def build_parser() -> Parser:
     score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
     add_sampling(score)
 
-    export = command("export", "Write a synthetic data set of any size, filtered; the same command goes on with it.")
-    add_export(export)
-    add_sampling(export)
-
     compare = command("compare", "Compare two checkpoints or reports, image by image where they share seeds.")
     compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")
     compare.add_argument("b", help="the same; differences are b minus a")
     compare.add_argument("--out", type=Path, help="folder to write comparison.json into")
 
-    add_restore(command("restore", "Restore a damaged digit: several ways it may have been."))
-
     info = command("info", "Say what a checkpoint or a report holds.")
     info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")
 
-    add_play(command("play", "Walks between digits, a text in one hand, a poster."))
 
+def _add_serving(command: Callable[[str, str], Parser]) -> None:
+    """The page, here and elsewhere."""
     serve = command("serve", "Show the page in a browser.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
@@ -136,7 +155,6 @@ def build_parser() -> Parser:
     space.add_argument("--out", type=Path, required=True, help="a new or empty folder for it")
     space.add_argument("--push", metavar="OWNER/NAME", help="upload it, too, if nothing is wrong; needs a token")
     space.add_argument("--no-start", dest="start", action="store_false", help="do not start its demo.py")
-    return parser
 
 
 def _add_sitting(parser: Parser) -> None:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import io
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from diffusion_core.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_BYTES, MAX_SIDE = 4 << 20, 4096
+HEAD = "data:image/png;base64,"
 MAX_TEXT = 400_000  # characters of a drawing that a browser sends
 SIDE, BOX = 28, 20
 FAINT = 0.35  # of the darkest ink: below it is paper, shadow or dirt
@@ -27,13 +29,15 @@ LEAST = 24  # grey levels between ink and paper
 
 def from_data_uri(text) -> Tensor:
     """The drawing that the page's pad sends, "data:image/png;base64,...", fitted. `UserError` for anything else."""
-    if not isinstance(text, str) or not text.startswith("data:image/png;base64,") or len(text) > MAX_TEXT:
-        raise UserError("The drawing did not arrive. Clear the pad and draw a digit again.")
-    try:
-        data = base64.b64decode(text.partition(",")[2], validate=True)
-    except (binascii.Error, ValueError):
-        raise UserError("The drawing did not arrive. Clear the pad and draw a digit again.") from None
-    return fitted(decoded(data))
+    return fitted(decoded(sent(text, "The drawing did not arrive. Clear the pad and draw a digit again.")))
+
+
+def sent(text, told: str) -> bytes:
+    """The PNG file that a canvas sends as a data: URI; `UserError(told)` for anything else."""
+    if isinstance(text, str) and text.startswith(HEAD) and len(text) <= MAX_TEXT:
+        with suppress(binascii.Error, ValueError):
+            return base64.b64decode(text[len(HEAD) :], validate=True)
+    raise UserError(told)
 
 
 def decoded(data: bytes) -> NDArray:

@@ -3,20 +3,17 @@
 The browser keeps the strokes; `reading(...)` is the JavaScript that puts them among the values of a click.
 """
 
-import base64
-import binascii
 import io
 from html import escape
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from app.pad import sent
 from diffusion_core.errors import UserError
 
 SIDE = 280  # of the canvas; ten times that of a digit, so that strokes have soft edges
 WIDTH, COLOUR = 50, "#2f5fa8"  # of a stroke
-MAX_TEXT = 400_000  # characters of a drawing as a data: URI; strokes need a tenth
-HEAD = "data:image/png;base64,"
 
 # Strokes lie on nothing. A line a move, a dot a click; Clear, and a new value, leave an empty canvas.
 SCRIPT = """
@@ -76,15 +73,13 @@ def reading(place: int, name: str) -> str:
 
 def strokes(text) -> np.ndarray:
     """What was painted as ink float [SIDE, SIDE] in [0, 1]; `UserError` for anything that the browser does not send."""
-    if not isinstance(text, str) or not text.startswith(HEAD) or len(text) > MAX_TEXT:
-        raise UserError("Nothing is painted yet: paint over what is missing.")
+    data = sent(text, "Nothing is painted yet: paint over what is missing.")
     try:
-        data = base64.b64decode(text[len(HEAD) :], validate=True)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.size != (SIDE, SIDE):
                 raise UserError(f"What is painted is {SIDE} by {SIDE} pixels.")
             alpha = np.asarray(picture.convert("RGBA"))[..., 3]
-    except (binascii.Error, UnidentifiedImageError, ValueError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, ValueError, OSError, SyntaxError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError("What was painted cannot be read. Clear it and paint again.") from None

@@ -38,6 +38,15 @@ class Case(NamedTuple):
     seed: int
     config: RestoreConfig
 
+    @property
+    def seeds(self) -> Tensor:
+        """One a candidate, int64 [count]."""
+        return self.seed + torch.arange(self.count)
+
+    def labels(self, unknown: int) -> Tensor:
+        """The label of every candidate, int64 [count]; `unknown` where it is not known."""
+        return torch.full((self.count,), unknown if self.label is None else self.label)
+
     def validate(self) -> "Case":
         """Itself, or `UserError`."""
         self.config.validate()
@@ -51,9 +60,8 @@ class Case(NamedTuple):
 def candidates(checkpoint: Checkpoint, case: Case) -> Iterator[Tensor]:
     """Estimates of all candidates, uint8 [K, C, H, W], again and again; the last ones are the result."""
     m = measurement(case.recorded, case.damage, checkpoint.spec).rows(torch.zeros(case.count, dtype=torch.long))
-    classes = checkpoint.meta.network.classes
-    labels = torch.full((case.count,), classes if case.label is None else case.label)
-    yield from restoring(checkpoint, m, labels, case.seed + torch.arange(case.count), case.config)
+    labels = case.labels(checkpoint.meta.network.classes)
+    yield from restoring(checkpoint, m, labels, case.seeds, case.config)
 
 
 def which(checkpoint: Checkpoint, images: Tensor, seed: int) -> Tensor:

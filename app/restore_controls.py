@@ -49,7 +49,6 @@ class Parts(NamedTuple):
 
 def controls(store: Store) -> tuple[Controls, Parts]:
     """The column beside the result."""
-    default = KINDS[KIND]
     source = gr.Radio([(words, name) for name, words in SOURCES.items()], value="test", label="Digit", elem_id="whence")
     with gr.Row(elem_classes="seed-row") as test:
         index = gr.Number(value=DIGIT, precision=0, label="Number of the test digit", min_width=120)
@@ -61,8 +60,7 @@ def controls(store: Store) -> tuple[Controls, Parts]:
         already = gr.Checkbox(label="It is damaged already, in the way below", value=False)
     kinds = [(kind.title, name) for name, kind in KINDS.items()]
     kind = gr.Dropdown([*kinds, ("Paint what is missing", HAND)], value=KIND, label="Damage", filterable=False)
-    offered = [(default.say.format(value), value) for value in default.severities]
-    severity = gr.Dropdown(offered, value=default.severities[1], label="How bad", filterable=False)
+    severity = gr.Dropdown(degrees(KIND), value=KINDS[KIND].middle, label="How bad", filterable=False)
     first = sprites.thumbnails(real_digit(DIGIT, "mnist")[0])[0]
     field = clickable(over(first), paint.SCRIPT, elem_id="paint", visible=False)
     digits = [("Not known: find out", UNKNOWN), *[(str(d), str(d)) for d in range(10)]]
@@ -96,6 +94,9 @@ def severities(kind) -> dict:
     """The severities of a kind for a picker: the middle one is chosen, and there are none where one paints."""
     if kind not in KINDS:
         return gr.update(visible=False)
-    found = KINDS[kind]
-    offered = [(found.say.format(value), value) for value in found.severities]
-    return gr.update(choices=offered, value=found.severities[len(offered) // 2], visible=True)
+    return gr.update(choices=degrees(kind), value=KINDS[kind].middle, visible=True)
+
+
+def degrees(kind: str) -> list[tuple[str, float]]:
+    """The severities of a kind in words, and as numbers."""
+    return [(KINDS[kind].say.format(value), value) for value in KINDS[kind].severities]

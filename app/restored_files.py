@@ -10,17 +10,15 @@ from torch import Tensor
 from app.restoration import Case, picture
 from app.sprites import arrays, png, sheet
 from diffusion_core.checkpoint import Checkpoint, write_synced
-from eval.fidelity import mean_image, psnr, spread, ssim
+from eval.fidelity import WIDEST, mean_image, psnr, spread, ssim
 from eval.judge import load_judge
 from eval.npz import write_npz
-
-FULL = 0.5  # deviation that is drawn as white: the largest there can be
 
 
 def write(folder: Path, checkpoint: Checkpoint, case: Case, images: Tensor, likely: Tensor | None) -> dict:
     """Write them into `folder`; returns what `result.json` holds."""
     recorded, mean = picture(case, checkpoint.spec), mean_image(images)
-    wide = (spread(images) / FULL * 255).round().clip(0, 255).astype("uint8")
+    wide = (spread(images) / WIDEST * 255).round().clip(0, 255).astype("uint8")
     files = {f"candidate-{i}.png": png(pixels) for i, pixels in enumerate(arrays(images))}
     files |= {"recorded.png": png(arrays(recorded)[0]), "mean.png": png(arrays(mean)[0]), "spread.png": png(wide)}
     files["sheet.png"] = png(sheet(torch.cat([recorded, mean, images]), len(images) + 2))
@@ -28,8 +26,7 @@ def write(folder: Path, checkpoint: Checkpoint, case: Case, images: Tensor, like
     files["result.json"] = (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
     for name, content in files.items():
         write_synced(folder / name, content)
-    read = torch.full((len(images),), -1 if case.label is None else case.label)
-    write_npz(folder / "restored.npz", images, read, case.seed + torch.arange(len(images)))
+    write_npz(folder / "restored.npz", images, case.labels(-1), case.seeds)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from app import links, markup, sprites
@@ -20,11 +19,10 @@ class Named(NamedTuple):
 
 def taken(case: Case, images: Tensor, named: Named | None) -> str:
     """Candidates uint8 [K, C, H, W] as files; what a visitor drew, painted or uploaded is not `named`."""
-    labels = torch.full((len(images),), -1 if case.label is None else case.label)
     sheet = sprites.png(sprites.sheet(images, len(images)))
     files = (
         ("PNG sheet", "restored.png", sprites.data_uri(sheet)),
-        ("npz", "restored.npz", sprites.npz(images, labels, case.seed + torch.arange(len(images)))),
+        ("npz", "restored.npz", sprites.npz(images, case.labels(-1), case.seeds)),
     )
     if named is None:
         return f'<div class="take">{downloads(files)}</div>'

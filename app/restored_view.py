@@ -11,10 +11,9 @@ from app import markup, sprites
 from app.restoration import Case, picture
 from app.words import plural, probability
 from diffusion_core.data import DataSpec
-from eval.fidelity import mean_image, psnr, spread, ssim
+from eval.fidelity import WIDEST, mean_image, psnr, spread, ssim
 
 HIDDEN = (47, 95, 168)  # where nothing was seen
-WIDEST = 0.5  # the largest deviation that pixels in [0, 1] can have
 COLOURS = np.array([unlabel_rgb(colour) for colour in sample_colorscale("Inferno", np.linspace(0, 1, 256).tolist())])
 
 Readings = Tensor  # a judge's probabilities [N, classes]

@@ -63,22 +63,14 @@ def read(folder: Path) -> tuple[Restored, ...]:
         ) from None
 
 
-def middle(kind: str) -> float:
-    """The severity that is shown where there is room for one."""
-    return KINDS[kind].severities[len(KINDS[kind].severities) // 2]
-
-
 def figure(lines: Sequence[Restored], metric: str) -> go.Figure:
     """A group of bars for each kind of damage at its middle severity, a bar a method, with 95 % intervals."""
     shown = go.Figure(layout=layout(METRICS[metric], ""))
     scale = 100 if metric == "kept" else 1
-    kinds = [kind for kind in KINDS if any((line.kind, line.severity) == (kind, middle(kind)) for line in lines)]
+    lines = [line for line in lines if line.severity == KINDS[line.kind].middle]
+    kinds = [kind for kind in KINDS if any(line.kind == kind for line in lines)]
     for method, (words, colour) in METHODS.items():
-        found = {
-            line.kind: line.scores[metric]
-            for line in lines
-            if line.method == method and line.severity == middle(line.kind)
-        }
+        found = {line.kind: line.scores[metric] for line in lines if line.method == method}
         if not colour or not found:
             continue
         values = [found[kind] for kind in kinds if kind in found]
@@ -110,7 +102,7 @@ def cells(lines: Sequence[Restored], metric: str) -> tuple[list[str], list[list]
     methods = [method for method in METHODS if any(line.method == method for line in lines)]
     rows = [
         [
-            f"{kind.title}: {kind.say.format(severity)}",
+            kind.said(severity),
             *[_cell(metric, found.get((name, severity, method))) for method in methods],
         ]
         for name, kind in KINDS.items()
@@ -153,5 +145,5 @@ def changes(lines: Sequence[Restored]) -> list[tuple[str, str, str]]:
                 ways = [(n, a, b) for a, row in enumerate(counts) for b, n in enumerate(row) if n and a != b]
                 total, lost = sum(map(sum, counts)), sum(n for n, _, _ in ways)
                 most = ", ".join(f"{a} → {b}: {n}" for n, a, b in sorted(ways, key=lambda w: (-w[0], *w[1:]))[:MOST])
-                rows.append((f"{kind.title}: {kind.say.format(severity)}", f"{lost:,} of {total:,}", most or "–"))
+                rows.append((kind.said(severity), f"{lost:,} of {total:,}", most or "–"))
     return rows

@@ -83,6 +83,18 @@ element.addEventListener('input', (event) => { if (event.target.matches('.wipe i
     + PAGER
 )
 
+# Frames of a stopped run may still be on their way: the outer element remembers which run it was.
+HALT = """
+const halt = () => {
+  const section = element.querySelector('[data-run]:has(progress)');
+  if (!section || section.dataset.run !== element.dataset.halted) return;
+  section.querySelector('.level').textContent = 'stopped';
+  section.querySelector('progress').remove();
+};
+element.addEventListener('halt', (event) => { element.dataset.halted = event.target.dataset.run; halt(); });
+watch('value', halt);
+"""
+
 # The view (estimate or noisy) and the frame live on the outer element, which a new value leaves alone.
 STAGE = (
     """
@@ -112,15 +124,9 @@ element.addEventListener('click', (event) => {
   trigger('select', {index: {label, seed, made}, value: 'card'});
 });
 element.addEventListener('input', (event) => { if (event.target.matches('.scrub')) wind(event.target); });
-const halt = () => {
-  const section = element.querySelector('.stage:has(progress)');
-  if (!section || section.dataset.run !== element.dataset.halted) return;
-  section.querySelector('.level').textContent = 'stopped';
-  section.querySelector('progress').remove();
-};
-element.addEventListener('halt', (event) => { element.dataset.halted = event.target.dataset.run; halt(); });
-watch('value', () => { element.style.removeProperty('--frame'); apply(); halt(); });
+watch('value', () => { element.style.removeProperty('--frame'); apply(); });
 """
+    + HALT
     + COPY
 )
 
@@ -179,10 +185,12 @@ watch('value', () => {
 
 DICE = "() => Math.floor(Math.random() * 1e6)"  # a new seed
 
-# Frames of a stopped run may still be on their way: the stage remembers which run it was.
-STOP = (
-    "() => { document.querySelector('#stage .stage')?.dispatchEvent(new Event('halt', {bubbles: true})); return []; }"
-)
+
+def stop(name: str) -> str:
+    """What a Stop button tells the element called `name`, which has `HALT`."""
+    running = f"document.querySelector('#{name} [data-run]')"
+    return f"() => {{ {running}?.dispatchEvent(new Event('halt', {{bubbles: true}})); return []; }}"
+
 
 # What is typed or clicked before a link's settings are in would be overwritten: until then nothing answers.
 # An address that names no view sets nothing, so there is nothing to wait for.

@@ -107,9 +107,8 @@ def settings() -> Iterator[tuple[str, float, str, int]]:
     names = ("damaged", "median", "classical", "wiener", "untrained", "model", "told", "ddnm", "mean")
     for middle in (True, False):
         for kind, found in KINDS.items():
-            centre = found.severities[len(found.severities) // 2]
             for severity in found.severities:
-                if (severity == centre) == middle:
+                if (severity == found.middle) == middle:
                     for name in names:
                         if middle or name not in MIDDLE:
                             yield kind, severity, name, FEWER if name in DEARER else COUNT
@@ -155,7 +154,7 @@ def time_it() -> None:
     took = seconds(lambda: list(candidates(model, case)))
     print(f"{CANDIDATES} candidates of a digit: {took:.2f} s")
     print(f"which digit it is: {seconds(lambda: which(model, images, 0)):.2f} s")
-    digits = Digits(test, "box", KINDS["box"].severities[1], 0, 64)
+    digits = Digits(test, "box", KINDS["box"].middle, 0, 64)
     print(f"each of 64 digits: {seconds(lambda: digits.restored(model, own)) / 64:.3f} s")
 
 

@@ -33,6 +33,15 @@ class Kind(NamedTuple):
     bounds: tuple[float, float]
     make: Callable[[float, Shape, torch.Generator], Damage]
 
+    @property
+    def middle(self) -> float:
+        """The severity that is taken where none is said, and shown where there is room for one."""
+        return self.severities[len(self.severities) // 2]
+
+    def said(self, severity: float) -> str:
+        """ "A hole in the middle: a square of 12 pixels is missing" """
+        return f"{self.title}: {self.say.format(severity)}"
+
 
 def box(side: float, shape: Shape, rng: torch.Generator) -> Damage:
     known = torch.ones(shape)
@@ -93,7 +102,7 @@ def damage(kind: str, severity: float | None, shape: Shape, seed: int = 0) -> Da
         raise UserError(f"There is no damage {str(kind)[:40]!r}. Known: {', '.join(KINDS)}.")
     found = KINDS[kind]
     low, high = found.bounds
-    severity = found.severities[len(found.severities) // 2] if severity is None else severity
+    severity = found.middle if severity is None else severity
     if not low <= severity <= high:
         raise UserError(f"The severity of '{kind}' must be from {low:g} to {high:g}, not {severity:g}.")
     return found.make(severity, shape, torch.Generator().manual_seed(seed))

@@ -191,6 +191,7 @@ def _steps(
     checkpoint: Checkpoint, m: Measurement, labels: Tensor, seeds: Tensor, config: RestoreConfig
 ) -> Iterator[Step]:
     device, shape = checkpoint.device, checkpoint.spec.shape
+    m = m._replace(y=m.y.to(device))
     noise, sigmas = Noise(seeds), karras(config.steps, config.sigma_min, config.sigma_max)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
@@ -215,12 +216,13 @@ def _finished(x: Tensor, m: Measurement, spec: DataSpec) -> Tensor:
 
     Pixels end at paper and at full ink, and cutting them there undoes some of the agreement: both in turn, a few times.
     """
+    x = x.cpu()
     if m.tau == 0:
         paper, full = ((end - spec.mean) * SIGMA_DATA / spec.std for end in (0, 1))
         for _ in range(PROJECTIONS):
             x = x.clamp(paper, full)
             x = x + m.operator.adjoint(m.operator.solve(m.y - m.operator.forward(x), 0.0))
-    images = to_uint8(x.cpu(), spec)
+    images = to_uint8(x, spec)
     return images if m.seen is None else torch.where(m.operator.known, m.seen, images)
 
 

@@ -5,6 +5,7 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+WIDEST = 0.5  # the largest deviation that pixels in [0, 1] can have
 MOST = 100.0  # decibels of an image that is bit-equal, whose ratio is infinite
 
 

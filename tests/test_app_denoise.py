@@ -7,25 +7,12 @@ import torch
 
 from app import figures, links, walk
 from app.build import TABS
-from app.store import Store
 from app.tabs import denoise
 from diffusion_core import data
-from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate, noised
-from tests.pages import make_root
 
 CURVE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 100}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return Store(ROOT / "checkpoints")
 
 
 @pytest.fixture(scope="module")

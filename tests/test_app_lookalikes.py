@@ -7,20 +7,9 @@ from app import links, lookalikes
 from app.build import TABS
 from app.store import Store
 from app.tabs import lookalikes as tab
-from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
 from eval.metrics import wilson
-from tests.pages import PER_CLASS, make_root
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return Store(ROOT / "checkpoints")
+from tests.pages import PER_CLASS
 
 
 def test_the_shares_are_those_of_the_table(shipped):

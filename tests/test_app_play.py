@@ -30,19 +30,8 @@ from diffusion_core.generate import generate
 from diffusion_core.interpolate import one_hand
 from eval.shape import measure
 from tests.conftest import save_tiny
-from tests.pages import make_root
 
 SENT = Settings("walk", "mnist", 1, "5", "6", 3, "17.05", 0.15, "", READ, ORDERED, "20x10")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return Store(ROOT / "checkpoints")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
-"""Restoring as a visitor and as a user of the command line: the same cases, and one line for what does not fit."""
+"""Restoring as a visitor: the cases a browser asks for, the handlers, and one line for what does not fit."""
 
 import base64
 import io
-import json
 import re
 from html import unescape
 from urllib.parse import parse_qsl
@@ -12,34 +11,20 @@ import pytest
 import torch
 from PIL import Image
 
-from app import links, paint, restored_view
+from app import links, pad, paint, restored_view
 from app.build import TABS
-from app.cli import main
 from app.links import View
 from app.restoration import candidates, hurt, image_file, picture, real_digit, which
 from app.restore_request import case
-from app.store import Store
 from app.tabs import restore
 from diffusion_core import data
+from diffusion_core.damage import damage
 from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError
-from diffusion_core.noise_level import estimated_noise, uncut
-from eval.fidelity import mean_image, psnr, spread, ssim
-from tests.pages import make_root
 
 SPEC = data.spec("mnist")
 SETTINGS = ["mnist", "test", 8, "", None, False, "box", 12, "", "?", 4, 0, "pigdm", 3, 1]
 NAMES = restore.Controls._fields
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return Store(ROOT / "checkpoints")
 
 
 def settings(**changes) -> list:
@@ -54,7 +39,7 @@ def drawing(*boxes, side: int = paint.SIDE, kind: str = "PNG", paper: bool = Fal
         pixels[top:bottom, left:right] = (0, 0, 0, 255) if paper else 255
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
-    return paint.HEAD + base64.b64encode(buffer.getvalue()).decode()
+    return pad.HEAD + base64.b64encode(buffer.getvalue()).decode()
 
 
 # ---------------------------------------------------------------- painting
@@ -65,9 +50,7 @@ def test_what_is_painted_is_hidden_pixel_by_pixel():
     assert found[:5, :10].all() and found.sum() == 51  # and of the pixel at (0, 10) six tenths
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", 7, paint.HEAD, paint.HEAD + "A" * 500_000, paint.HEAD + "!!!", "<img onerror=x>"]
-)
+@pytest.mark.parametrize("text", [None, "", 7, pad.HEAD, pad.HEAD + "A" * 500_000, pad.HEAD + "!!!", "<img onerror=x>"])
 def test_what_no_browser_sends_is_one_line(text):
     with pytest.raises(UserError, match="painted"):
         paint.strokes(text)
@@ -170,31 +153,6 @@ def test_bad_files_are_one_line(tmp_path):
         case(SPEC, *settings(source="file", file=tmp_path / "clean.png", already=True, kind="noise", severity=0.5)[1:])
 
 
-# ---------------------------------------------------------------- noise, and how near
-
-
-@pytest.mark.parametrize("sigma", [0.1, 0.25, 0.5])
-def test_noise_is_estimated_from_what_a_file_holds(sigma):
-    real = data.load("mnist", "test").images[:40].float() / 255
-    noisy = real + sigma * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
-    held = noisy.clamp(0, 1).mul(255).round() / 255
-    found = torch.tensor([estimated_noise(image) for image in held])
-    assert float(found.mean()) == pytest.approx(sigma, rel=0.1) and float(found.std()) < 0.15 * sigma
-    paper = real == 0
-    assert abs(float(uncut(held, sigma)[paper].mean())) < 0.02 < float(held[paper].mean())
-    assert all(estimated_noise(image) == 0 for image in real)
-
-
-def test_fidelity_against_closed_forms():
-    a = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
-    b = a.clone()
-    b[1] = 51  # a fifth of white everywhere: 20 log10(5) dB
-    assert psnr(a, b).tolist() == pytest.approx([100, 13.9794], abs=1e-3)
-    assert float(ssim(a, b)[0]) == 1 and float(ssim(a, b)[1]) < 0.5
-    assert mean_image(torch.cat([a, b])).unique().tolist() == [13]  # 51 / 4, rounded
-    assert spread(torch.cat([a, b])).flatten()[0] == pytest.approx(0.2 * (3 / 16) ** 0.5)
-
-
 # ---------------------------------------------------------------- the page
 
 
@@ -247,103 +205,8 @@ def test_the_shipped_model_fills_the_gap_and_knows_the_digit(shipped):
     assert "8 ways it may have been" in shown
 
 
-# ---------------------------------------------------------------- the command line
-
-
-def run(capsys, *arguments):
-    code = main(["restore", *map(str, arguments)])
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-@pytest.fixture(scope="module")
-def tiny(store):
-    return store.root / "mnist"
-
-
-def test_the_command_writes_the_candidates_and_what_was_found(capsys, tmp_path, tiny):
-    code, out, _ = run(
-        capsys, tiny, "test:8", "--kind", "box:12", "--count", 3, "--steps", 3, "--out", tmp_path, "--json"
-    )
-    found = json.loads(out.splitlines()[-1])
-    assert code == 0 and json.loads((tmp_path / "result.json").read_text()) == {
-        k: found[k] for k in found if k != "out"
-    }
-    assert sum(found["likely"]) == pytest.approx(1, abs=1e-3) and sum(found["read"].values()) == pytest.approx(1)
-    held = np.load(tmp_path / "restored.npz")
-    real = data.load("mnist", "test").images[8, 0].numpy()
-    known = np.ones((28, 28), bool)
-    known[8:20, 8:20] = False
-    for i in range(3):
-        image = np.asarray(Image.open(tmp_path / f"candidate-{i}.png"))
-        assert np.array_equal(image, held["images"][i]) and np.array_equal(image[known], real[known])
-    assert np.asarray(Image.open(tmp_path / "sheet.png")).shape == (32, 5 * 30 + 2)
-    assert found["mean"]["psnr"] > 0 and found["recorded"]["ssim"] < 1
-
-
-def test_masks_matrices_and_measurements_from_files(capsys, tmp_path, tiny):
-    real = data.load("mnist", "test").images[5, 0].numpy()
-    Image.fromarray(real).save(tmp_path / "digit.png")
-    mask = np.zeros((28, 28), np.uint8)
-    mask[:, 14:] = 255
-    Image.fromarray(mask).save(tmp_path / "mask.png")
-    some = ("--count", 2, "--steps", 2, "--label", 1)
-    code, *_ = run(
-        capsys, tiny, tmp_path / "digit.png", "--mask", tmp_path / "mask.png", *some, "--out", tmp_path / "a"
-    )
-    assert code == 0 and "psnr" not in (tmp_path / "a" / "result.json").read_text()
-    restored = np.load(tmp_path / "a" / "restored.npz")
-    assert (restored["images"][:, :, :14] == real[:, :14]).all() and (restored["labels"] == 1).all()
-
-    A = np.random.default_rng(0).normal(size=(40, 784)).astype(np.float32) / 28
-    np.save(tmp_path / "A.npy", A)
-    np.save(tmp_path / "y.npy", A @ (real.ravel() / 255))
-    for image, more in ((tmp_path / "y.npy", ()), (tmp_path / "digit.png", ("--whole",))):
-        code, _, err = run(capsys, tiny, image, "--matrix", tmp_path / "A.npy", *more, *some, "--out", tmp_path / "b")
-        assert code == 0, err
-        seen = np.load(tmp_path / "b" / "restored.npz")["images"].reshape(2, -1) / 255 @ A.T
-        assert np.abs(seen - A @ (real.ravel() / 255)).max() < 0.05
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("test:8",), "one of the arguments --kind --mask --matrix is required"),
-        (("test:8", "--kind", "smear"), "There is no damage 'smear'"),
-        (("test:8", "--kind", "box:x"), "is not a KIND:SEVERITY"),
-        (("test:8", "--kind", "box:0"), "must be from 1 to 28"),
-        (("test:20000", "--kind", "box"), "There is no test digit 20000"),
-        (("missing.png", "--kind", "box"), "missing.png cannot be read"),
-        (("test:8", "--kind", "box", "--count", "0"), "candidates must be from 1"),
-        (("test:8", "--kind", "box", "--steps", "0"), "Steps must be"),
-        (("test:8", "--kind", "box", "--label", "10"), "The label must be from 0 to 9"),
-        (("test:8", "--kind", "box", "--noise", "auto"), "give a number"),
-        (("test:8", "--kind", "box", "--noise", "-1"), "The noise must be from 0"),
-        (("test:8", "--matrix", "missing.npy"), "missing.npy cannot be read"),
-        (("test:8", "--mask", "missing.png"), "missing.png cannot be read"),
-    ],
-)
-def test_mistakes_are_one_line_and_exit_code_two(capsys, tmp_path, tiny, arguments, said):
-    code, out, err = run(capsys, tiny, *arguments, "--out", tmp_path / "x")
-    assert code == 2 and said in err and err.count("\n") == 1 and not out
-
-
-def test_a_matrix_that_is_none_and_a_folder_that_cannot_be(capsys, tmp_path, tiny):
-    np.save(tmp_path / "words.npy", np.array(["a"]))
-    np.save(tmp_path / "short.npy", np.zeros((3, 5)))
-    (tmp_path / "text.npy").write_text("no")
-    (tmp_path / "file").write_text("in the way")
-    for name, said in (("words", "not a .npy"), ("text", "not a .npy"), ("short", r"[m, 784]")):
-        code, _, err = run(capsys, tiny, "test:1", "--matrix", tmp_path / f"{name}.npy", "--out", tmp_path / "x")
-        assert code == 2 and said in err
-    code, _, err = run(capsys, tiny, "test:1", "--kind", "box", "--steps", 2, "--out", tmp_path / "file")
-    assert code == 2 and err.count("\n") == 1 and "file" in err
-
-
 def test_what_is_recorded_depends_on_the_seed_alone():
     original, _ = real_digit(4, "mnist")
-    from diffusion_core.damage import damage
-
     found = damage("noise", 0.5, (28, 28))
     assert torch.equal(hurt(original, found, 3), hurt(original, found, 3))
     assert not torch.equal(hurt(original, found, 3), hurt(original, found, 4))

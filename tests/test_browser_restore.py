@@ -59,6 +59,7 @@ def test_a_digit_drawn_by_hand_and_painted_over_is_restored(visit, width):
     draw(page, "drawing", (0.35, 0.15), (0.65, 0.15), (0.65, 0.5), (0.4, 0.85))
     choose(page, "Damage", "Paint what is missing")
     page.locator("#paint .paint-ground[style]").wait_for()
+    expect(page.get_by_label("How bad", exact=True)).to_be_hidden()
     draw(page, "paint", (0.0, 0.9), (1.0, 0.9))
     restored(page)
     original, left = (
@@ -72,6 +73,14 @@ def test_a_digit_drawn_by_hand_and_painted_over_is_restored(visit, width):
         way = np.array(pixels(page, f"#restored img[alt='candidate {i}']")).reshape(28, 28)
         assert np.array_equal(way[:20], original[:20])
     assert page.evaluate(NARROW)
+
+
+def test_a_link_opens_the_severity_that_it_names(visit):
+    page = visit("?tab=restore&real=3&damage=noise:1&n=1")
+    expect(page.locator("#restored")).to_contain_text("Noise: 1.00 of white.", timeout=WAIT)
+    expect(page.get_by_label("How bad", exact=True)).to_have_value("noise of standard deviation 1 (white is 1)")
+    choose(page, "Damage", "Missing stripes")
+    expect(page.get_by_label("How bad", exact=True)).to_have_value("one row in 4 is left")
 
 
 def test_a_file_that_is_damaged_already(visit, tmp_path):

@@ -21,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def test_digits():
+def real_digits():
     return data.load("mnist", "test")
 
 
@@ -84,9 +84,9 @@ def test_a_line_has_its_parts_in_order():
 # ---------------------------------------------------------------- outlines
 
 
-def test_an_outline_encloses_the_ink_and_leaves_its_holes(test_digits):
+def test_an_outline_encloses_the_ink_and_leaves_its_holes(real_digits):
     """Filled again by another library, it covers what the image's own level does."""
-    zero = test_digits.images[3, 0].numpy()  # a 0
+    zero = real_digits.images[3, 0].numpy()  # a 0
     contours = [
         np.array([[float(n) for n in pair.split()] for pair in part.rstrip("Z").split("L")])
         for part in vector.outline(zero).split("M")[1:]
@@ -110,14 +110,14 @@ def test_a_document_is_xml_and_escapes_its_title():
 # ---------------------------------------------------------------- a drawn digit
 
 
-def test_a_real_digit_is_fitted_to_itself(test_digits):
+def test_a_real_digit_is_fitted_to_itself(real_digits):
     """MNIST's own form is a fixed point: at most moved by a pixel, from any size, in either polarity."""
     for i in (0, 3, 18, 61):
-        image = test_digits.images[i, 0].numpy()
+        image = real_digits.images[i, 0].numpy()
         for form in (255 - image, image, (255 - image).repeat(10, 0).repeat(10, 1)):
             fitted = pad.fitted(form.astype(float))
             assert fitted.shape == (1, 1, 28, 28) and fitted.dtype == torch.uint8
-            before, after = (measure(t) for t in (test_digits.images[i : i + 1], fitted))
+            before, after = (measure(t) for t in (real_digits.images[i : i + 1], fitted))
             assert float(after["height"]) == pytest.approx(float(before["height"]), abs=1.5)
             assert float(after["thickness"]) == pytest.approx(float(before["thickness"]), abs=0.6)
             assert float(after["slant"]) == pytest.approx(float(before["slant"]), abs=0.05)
@@ -140,8 +140,8 @@ def test_an_empty_drawing_is_one_line():
             pad.fitted(grey)
 
 
-def test_every_mode_becomes_the_same_grey(test_digits):
-    image = test_digits.images[3, 0].numpy()
+def test_every_mode_becomes_the_same_grey(real_digits):
+    image = real_digits.images[3, 0].numpy()
     expected = pad.decoded(png(255 - image, "L"))
     for mode in ("RGB", "RGBA", "P"):
         assert np.abs(pad.decoded(png(255 - image, mode)) - expected).max() <= 1
@@ -191,9 +191,9 @@ def test_what_is_no_drawing_is_one_line(sent):
         pad.from_data_uri("data:image/png;base64," + "A" * pad.MAX_TEXT)
 
 
-def test_a_drawing_that_a_browser_sends(test_digits):
-    sent = "data:image/png;base64," + base64.b64encode(png(255 - test_digits.images[3, 0].numpy())).decode()
-    assert torch.equal(pad.from_data_uri(sent), pad.fitted(255.0 - test_digits.images[3, 0].numpy()))
+def test_a_drawing_that_a_browser_sends(real_digits):
+    sent = "data:image/png;base64," + base64.b64encode(png(255 - real_digits.images[3, 0].numpy())).decode()
+    assert torch.equal(pad.from_data_uri(sent), pad.fitted(255.0 - real_digits.images[3, 0].numpy()))
 
 
 # ---------------------------------------------------------------- one hand

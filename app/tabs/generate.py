@@ -222,7 +222,7 @@ def build(store: Store) -> Tab:
 
     running.then(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(ready, None, [go, stop], queue=False, **QUIET)  # in this gradio, `then` skips a refused run
-    stop.click(ready, None, [go, stop], queue=False, cancels=[running], js=scripts.STOP, **QUIET)
+    stop.click(ready, None, [go, stop], queue=False, cancels=[running], js=scripts.stop("stage"), **QUIET)
     return tab
 
 

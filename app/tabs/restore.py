@@ -6,13 +6,13 @@ from functools import partial
 
 import gradio as gr
 
-from app import markup, paint, restored_view, sprites
+from app import markup, paint, restored_view, scripts, sprites
 from app.bring import uploaded
 from app.links import View
 from app.request import MAX_SEED
 from app.restoration import MAX_CANDIDATES, candidates, picture, which
 from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, over, severities
-from app.restore_request import HAND, UNKNOWN, case, digit
+from app.restore_request import HAND, SOURCES, UNKNOWN, case, digit
 from app.restored_take import Named, taken
 from app.restored_work import METRICS, changed, figure, table
 from app.store import Store, usable
@@ -35,21 +35,6 @@ MEASURED = (
     "Richardson-Lucy), the same network before any training, and the best there is of linear methods, a Gaussian with "
     "the covariance of the training digits."
 )
-# A frame of a stopped run may still be on its way: the element remembers which run it was.
-HALTED = """
-const halt = () => {
-  const section = element.querySelector('.restored:has(progress)');
-  if (!section || section.dataset.run !== element.dataset.halted) return;
-  section.querySelector('.level').textContent = 'stopped';
-  section.querySelector('progress').remove();
-};
-element.addEventListener('halt', (event) => { element.dataset.halted = event.target.dataset.run; halt(); });
-watch('value', halt);
-"""
-STOP = """() => {
-  document.querySelector('#restored .restored')?.dispatchEvent(new Event('halt', {bubbles: true}));
-  return [];
-}"""
 
 
 # ---------------------------------------------------------------- pure
@@ -123,7 +108,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=0, min_width=300):
             asked, parts = controls(store)
         with gr.Column(scale=1, min_width=320):
-            show = clickable("", HALTED, elem_id="restored")
+            show = clickable("", scripts.HALT, elem_id="restored")
             take = clickable("", elem_classes="words")
             measured(store, asked.key)
     settings = list(asked)
@@ -132,15 +117,17 @@ def build(store: Store) -> Tab:
     )
 
     def whence(source):
-        return [gr.update(visible=source == name) for name in ("test", "draw", "file")]
+        return [gr.update(visible=source == name) for name in SOURCES]
+
+    def chosen(kind):
+        return severities(kind), gr.update(visible=kind == HAND)
 
     below = [asked.key, asked.source, asked.index, asked.drawing, asked.file]
     on_paper = guarded(store, partial(ground, store))
     asked.source.change(whence, [asked.source], [parts.test, asked.drawing, parts.upload], **QUIET)
-    asked.kind.change(severities, [asked.kind], [asked.severity], **QUIET)
-    asked.kind.change(lambda kind: gr.update(visible=kind == HAND), [asked.kind], [parts.over], **QUIET)
-    changed = [part.change for part in (asked.key, asked.source, asked.index, asked.file)]
-    gr.on([*changed, asked.drawing.input], on_paper, below, [parts.over], **QUIET)
+    asked.kind.input(chosen, [asked.kind], [asked.severity, parts.over], **QUIET)  # a link says its own severity
+    events = [part.change for part in (asked.key, asked.source, asked.index, asked.file)]
+    gr.on([*events, asked.drawing.input], on_paper, below, [parts.over], **QUIET)
     parts.dice.click(None, None, asked.index, js="() => Math.floor(Math.random() * 10000)", **QUIET)
 
     def occupied():
@@ -156,7 +143,7 @@ def build(store: Store) -> Tab:
     running = busy.then(restored, settings, tab.outputs, js=painted, **LANE, **QUIET)
     running.then(ready, None, buttons, queue=False, **QUIET)
     running.failure(ready, None, buttons, queue=False, **QUIET)
-    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], js=STOP, **QUIET)
+    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], js=scripts.stop("restored"), **QUIET)
     return tab
 
 
