@@ -63,12 +63,7 @@ def running(state: State, sight: Sight, seconds: float) -> str:
         text += f" · {sum(sight.counts.values()):,} left out"
     if left is not None and state.done < state.total:
         text += f" · {left:.0f} s left"
-    return f'<section class="export">{bar(state.done, state.total, text)}{left_out(sight)}</section>'
-
-
-def bar(done: int, total: int, text: str) -> str:
-    progress = f'<progress max="{total}" value="{done}" aria-label="Export"></progress>'
-    return f'<div class="bar">{progress}<output class="level" aria-live="off">{escape(text)}</output></div>'
+    return f'<section class="export">{markup.progress(state.done, state.total, text)}{left_out(sight)}</section>'
 
 
 def finished(found: Finished, sight: Sight) -> str:

@@ -53,7 +53,7 @@ def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     """HTML again and again: how far it is, then the finished set."""
     asked = job(store, key, count, balance, form, seed, *least)
     sight, start = export_view.Sight(tuple(asked.request.filters)), time.monotonic()
-    yield export_view.bar(0, 1, "loading …")
+    yield markup.progress(0, 1, "loading …")
     with tempfile.TemporaryDirectory() as folder:
         out, since = Path(folder) / "digits", {}
         for state in export(asked, out, ROUND):
@@ -98,7 +98,7 @@ def build(store: Store) -> Tab:
 
     def occupied(*asked):
         job(store, *asked)  # a mistake is told here, before anything waits
-        return gr.Button(visible=False), gr.Button(visible=True), export_view.bar(0, 1, "waiting …")
+        return gr.Button(visible=False), gr.Button(visible=True), markup.progress(0, 1, "waiting …")
 
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)
