@@ -27,7 +27,7 @@ from diffusion_core.config import (
     from_dict,
     to_dict,
 )  # fmt: skip
-from diffusion_core.data import ROOT, spec
+from diffusion_core.data import ROOT, DataSpec, adopt, spec
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.device import best_device
 from diffusion_core.errors import UserError
@@ -50,6 +50,7 @@ class CheckpointMeta:
     parent: str | None = None  # a student's teacher, NAME@SHA256 (its first 12 digits)
     distill: DistillConfig | None = None  # how the student was made of it
     tune: TuneConfig | None = None  # how it was tuned by a reward
+    data: DataSpec | None = None  # of a data set of somebody's own: what is known of it without its images
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""
@@ -202,14 +203,18 @@ def _parse(path: Path) -> CheckpointMeta:
     if isinstance(data, dict) and data.get("schema") != SCHEMA:
         raise UserError(f"{path} has schema {data.get('schema')!r}; this version reads {SCHEMA}. Update, or retrain.")
     meta = from_dict(CheckpointMeta, data, path.name)
+    if meta.data:
+        adopt(meta.data)
     spec(meta.dataset)
     return meta
 
 
 def upgraded(data: object) -> object:
-    """A manifest of schema 1 or 2 as one of 3: what was not a choice then is written down as it was."""
-    if not isinstance(data, dict) or data.get("schema") not in (1, 2):
+    """An older manifest as one of today: what was not a choice then is written down as it was."""
+    if not isinstance(data, dict) or data.get("schema") not in (1, 2, 3):
         return data
+    if data["schema"] == SCHEMA:
+        return {"data": None} | data
     if data["schema"] == 1:
         new = {
             "network": {"up_conv": "high"},
@@ -218,4 +223,4 @@ def upgraded(data: object) -> object:
         }
         parts = {key: more | data[key] for key, more in new.items() if isinstance(data.get(key), dict)}
         data = data | parts | {"distill": None}
-    return data | {"tune": None, "schema": SCHEMA}
+    return data | {"tune": None, "data": None, "schema": SCHEMA}

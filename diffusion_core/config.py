@@ -155,7 +155,7 @@ def _coerce(kind, value, where: str):
             return tuple(_coerce(k, v, where) for k, v in zip(inner, value, strict=True))
     elif kind is float and _is_finite(value):
         return float(value)
-    elif _is_plain(kind, value):
+    elif _is_plain(origin if origin is dict else kind, value):
         return value
     raise UserError(f"{where}: {value!r} does not fit here.")
 

@@ -1,27 +1,25 @@
 """Data sets: a registry entry each, verified on load, held as one uint8 tensor.
 
-The file format is MNIST's own IDX (http://yann.lecun.com/exdb/mnist/): a big-endian header
-(two zero bytes, a type code, the number of dimensions, then each dimension as a 4-byte integer)
-followed by the bytes themselves. Files may be gzipped or plain.
+A data set is a folder of four IDX files (`idx.py`), two a split. Of a data set of one's own the entry itself lies in
+the folder too, in `dataset.json`; `python -m app dataset` makes both of any folder of images.
 """
 
-import gzip
-import hashlib
-import math
+import json
 import os
-import struct
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from diffusion_core.config import from_dict
 from diffusion_core.errors import UserError
+from diffusion_core.idx import read_idx
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+ENTRY = "dataset.json"  # of a data set of one's own
 SPLITS = {"train": "train", "test": "t10k"}
 
 
@@ -29,9 +27,8 @@ SPLITS = {"train": "train", "test": "t10k"}
 class DataSpec:
     """One registry entry.
 
-    `mean` and `std` are those of the training pixels in [0, 1]; the model sees pixels that are
-    centred and scaled with them (see `pixels.py`). `env` names the variable that points to another
-    folder with the same layout. `md5` holds the checksum of each uncompressed file; None means that
+    `mean` and `std` are those of the training pixels in [0, 1], all channels together; the model sees pixels that are
+    centred and scaled with them (see `pixels.py`). `md5` holds the checksum of each uncompressed file; None means that
     the files are the user's own and only their form is checked.
     """
 
@@ -40,8 +37,20 @@ class DataSpec:
     shape: tuple[int, int, int]  # channels, height, width
     mean: float
     std: float
-    env: str
-    md5: dict[str, str] | None = None
+    noun: str = "image"  # what one image shows, as in "10 digits"; its plural has an s
+    strokes: bool = False  # drawn with a pen on paper: thickness, slant and the like mean something
+    flip: bool = False  # an image's mirror image may be another one: training and judges see both
+    origin: str = ""  # where the files come from, if they are not the published ones
+    md5: dict[str, str] | None = field(default=None, hash=False)
+
+    @property
+    def nouns(self) -> str:
+        return f"{self.noun}s"
+
+    @property
+    def env(self) -> str:
+        """The environment variable that points to another folder with the same layout."""
+        return f"{self.name.upper().replace('-', '_')}_DIR"
 
 
 class Dataset(NamedTuple):
@@ -59,7 +68,8 @@ DATASETS = {
         shape=(1, 28, 28),
         mean=0.1307,
         std=0.3081,
-        env="MNIST_DIR",
+        noun="digit",
+        strokes=True,
         md5={
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
             "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -67,64 +77,118 @@ DATASETS = {
             "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
         },
     ),
-}
+    "fashion": DataSpec(
+        name="fashion",
+        class_names=(
+            "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+        ),
+        shape=(1, 28, 28),
+        mean=0.2860,
+        std=0.3530,
+        noun="garment",
+        md5={
+            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+        },
+    ),
+    "cifar10": DataSpec(
+        name="cifar10",
+        class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        shape=(3, 32, 32),
+        mean=0.4734,
+        std=0.2516,
+        noun="picture",
+        flip=True,
+    ),
+}  # fmt: skip
+_ADOPTED: dict[str, DataSpec] = {}  # of checkpoints that came without their data
 
 
 def spec(name: str) -> DataSpec:
-    """The registry entry called `name`; `UserError` with the known names otherwise."""
-    if name not in DATASETS:
-        raise UserError(f"There is no data set '{name}'. Known: {', '.join(sorted(DATASETS))}.")
-    return DATASETS[name]
+    """The entry called `name`: of the registry, of a folder in data/, or adopted; `UserError` with the known names."""
+    if name in DATASETS:
+        return DATASETS[name]
+    if name in own():
+        return read_entry(DATA / name / ENTRY)
+    if name in _ADOPTED:
+        return _ADOPTED[name]
+    known = sorted({*DATASETS, *own(), *_ADOPTED})
+    raise UserError(f"There is no data set '{name[:80]}'. Known: {', '.join(known)}.")
+
+
+def own() -> list[str]:
+    """Names of the data sets of one's own in data/, sorted."""
+    return sorted(path.parent.name for path in DATA.glob(f"*/{ENTRY}") if path.parent.name not in DATASETS)
+
+
+def adopt(entry: DataSpec) -> None:
+    """Know the data set of a checkpoint by its name, its data or none. `UserError` if that name means another one."""
+    try:
+        known = spec(entry.name)
+    except UserError:
+        _ADOPTED[entry.name] = entry
+        return
+    if (known.class_names, known.shape) != (entry.class_names, entry.shape):
+        raise UserError(f"The checkpoint's data set '{entry.name}' is not the one that has that name here. Rename one.")
+
+
+def read_entry(path: Path) -> DataSpec:
+    """An entry as JSON -> `DataSpec`; `UserError` that names the key at fault."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}).") from None
+    return from_dict(DataSpec, found, path.name)
 
 
 def load(name: str = "mnist", split: str = "train", folder: str | Path | None = None) -> Dataset:
     """Load a split: from `folder`, else from the folder the spec's variable names, else `data/NAME`.
 
-    Files of the embedded folder must match their checksums. A folder of the user's own only has to
-    hold well-formed files of the same shape. `UserError` names the file that is missing or damaged.
+    Files in data/ must match their checksums. A folder of the user's own only has to hold well-formed files of the same
+    shape. `UserError` names the file that is missing or damaged; for a known data set that is not there, how to get it.
     """
     entry = spec(name)
     if split not in SPLITS:
         raise UserError(f"There is no split '{split}'. Known: {', '.join(SPLITS)}.")
-    own = folder or os.environ.get(entry.env)
-    where = Path(own) if own else ROOT / "data" / name
-    return _load(entry.name, split, where.resolve(), not own)
+    other = folder or os.environ.get(entry.env)
+    where = Path(other) if other else DATA / name
+    if not other and not where.is_dir():
+        raise UserError(absent(entry))
+    return _load(entry, split, where.resolve(), not other)
+
+
+def absent(entry: DataSpec) -> str:
+    """What to do where a data set is not on this machine: both ways."""
+    return (
+        f"The images of '{entry.name}' are not on this machine. Download them: python -m app dataset {entry.name}. Or "
+        f"take a folder or zip files you have: python -m app dataset {entry.name} --take FOLDER."
+    )
+
+
+def _load(entry: DataSpec, split: str, where: Path, verify: bool) -> Dataset:
+    found = where / ENTRY
+    if found.is_file():  # how the files came here, and their checksums
+        entry = read_entry(found)
+    return _read(entry, split, where, verify)
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, split: str, where: Path, verify: bool) -> Dataset:
-    entry, prefix = DATASETS[name], SPLITS[split]
+def _read(entry: DataSpec, split: str, where: Path, verify: bool) -> Dataset:
+    prefix = SPLITS[split]
     md5 = entry.md5 if verify else None
-    images = _read_idx(where, f"{prefix}-images-idx3-ubyte", md5)
-    labels = _read_idx(where, f"{prefix}-labels-idx1-ubyte", md5).long()
     channels, height, width = entry.shape
-    if images.shape[1:] != (height, width):
-        raise UserError(
-            f"{where}/{prefix}-images-idx3-ubyte holds images of {tuple(images.shape[1:])} pixels; "
-            f"'{name}' needs {(height, width)}."
-        )
+    stem = f"{prefix}-images-idx{3 if channels == 1 else 4}-ubyte"
+    images = read_idx(where, stem, md5)
+    labels = read_idx(where, f"{prefix}-labels-idx1-ubyte", md5).long()
+    size = (height, width) if channels == 1 else (height, width, channels)
+    if images.shape[1:] != size:
+        found = tuple(images.shape[1:])
+        raise UserError(f"{where}/{stem} holds images of {found} pixels; '{entry.name}' needs {size}.")
     if len(images) != len(labels) or len(images) == 0:
         raise UserError(f"{where}: {len(images)} {split} images but {len(labels)} labels.")
     if int(labels.max()) >= len(entry.class_names):
         raise UserError(f"{where}: label {int(labels.max())} is outside 0..{len(entry.class_names) - 1}.")
-    return Dataset(images.view(-1, channels, height, width), labels, entry)
-
-
-def _read_idx(where: Path, stem: str, md5: dict[str, str] | None) -> Tensor:
-    """One IDX file of unsigned bytes -> uint8 tensor of the dimensions in its header."""
-    path = next((p for p in (where / f"{stem}.gz", where / stem) if p.is_file()), None)
-    if path is None:
-        raise UserError(f"Data file {where / stem}.gz is missing. Restore it, or set the data folder.")
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"Data file {path} is damaged ({error}). Restore it from its source.") from None
-    if md5 is not None and hashlib.md5(raw, usedforsecurity=False).hexdigest() != md5[stem]:
-        raise UserError(f"Data file {path} is damaged (wrong checksum). Restore it from its source.")
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
-        raise UserError(f"Data file {path} is not an IDX file of unsigned bytes.")
-    sizes = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
-    body = raw[4 + 4 * raw[3] :]
-    if raw[3] not in (1, 3) or len(body) != math.prod(sizes):
-        raise UserError(f"Data file {path} is damaged: header says {sizes}, body has {len(body)} bytes.")
-    return torch.frombuffer(bytearray(body), dtype=torch.uint8).view(*sizes)
+    pixels = images[..., None] if channels == 1 else images  # [N, H, W, C]
+    return Dataset(pixels.permute(0, 3, 1, 2).contiguous(), labels, entry)

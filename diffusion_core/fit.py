@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint, CheckpointMeta, write_synced
-from diffusion_core.data import load
+from diffusion_core.data import DATASETS, load
 from diffusion_core.device import best_device
 from diffusion_core.distill import Distiller
 from diffusion_core.errors import Interrupted, UserError
@@ -120,6 +120,7 @@ class Run:
             parent=self.parent and f"{self.parent.name}@{self.parent.meta.sha256[:12]}",
             distill=self.preset.distill,
             tune=self.preset.tune,
+            data=None if self.preset.train.dataset in DATASETS else self.trainer.data.spec,
             rewards=self.aim.scorers if self.aim else self.parent.meta.rewards if self.parent else (),
             revision=checkpoints.revision(),
         )

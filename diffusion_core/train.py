@@ -110,6 +110,8 @@ class Trainer:
         indices = batch_indices(self.step, self.config.batch, len(self.data.labels), self.config.seed)
         x0 = to_model(self.data.images[indices], self.data.spec)
         generator = torch.Generator().manual_seed(_mix(self.config.seed, 1, self.step))
+        if self.data.spec.flip:
+            x0 = mirrored(x0, generator)
         return x0, self.data.labels[indices], generator
 
     def _result(self, losses: Tensor, sigma: Tensor, lr: float, norm: float, applied: bool) -> StepResult:
@@ -128,6 +130,12 @@ def learning_rate(images: int, config: TrainConfig) -> float:
     """
     rise = min(1.0, (images + config.batch) / config.warmup_images)
     return rise / math.sqrt(max(1.0, images / config.decay_images))
+
+
+def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images [N, C, H, W], each on its own with chance 1/2 as its mirror image."""
+    turned = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(turned[:, None, None, None], images.flip(3), images)
 
 
 def batch_indices(step: int, batch: int, size: int, seed: int) -> Tensor:

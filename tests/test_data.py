@@ -87,7 +87,7 @@ def test_the_embedded_files_are_held_to_their_checksums(tmp_path, monkeypatch):
     path = folder / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", 10_000) + b"\3" * 10_000))
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr("diffusion_core.data.ROOT", tmp_path)
+    monkeypatch.setattr("diffusion_core.data.DATA", tmp_path / "data")
     with pytest.raises(UserError, match="checksum"):
         load("mnist", "test")
 
