@@ -39,7 +39,7 @@ def confidence(_least: float) -> Measure:
 
 def clip_margin(_least: float) -> Measure:
     """CLIP's cosine with the caption of the digit asked for, less that with the best other caption."""
-    clip = load_clip("digit")
+    clip = load_clip()
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return margins(in_blocks(clip.cosines, images), labels)

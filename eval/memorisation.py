@@ -40,8 +40,8 @@ class NeighbourScorer:
     asked = ()
     columns = ("train_index", "train_distance", "test_index", "test_distance")
 
-    def __init__(self):
-        train, test = RealSource("train"), RealSource("test")
+    def __init__(self, dataset: str = "mnist"):
+        train, test = RealSource("train", dataset), RealSource("test", dataset)
         self.train, self.test = train.data.images, test.data.images
         self.id = f"neighbours@{train.info.sha256[:12]}+{test.info.sha256[:12]}"
 

@@ -49,11 +49,17 @@ class ImageSource(Protocol):
 
 
 class Form(Protocol):
-    """What images of a data set look like."""
+    """What images of a data set look like: an entry of `diffusion_core.data.DATASETS`, which says what each means."""
 
     name: str
     class_names: tuple[str, ...]
     shape: tuple[int, int, int]  # channels, height, width
+    mean: float
+    std: float
+    noun: str
+    strokes: bool
+    flip: bool
+    outside: str
 
 
 class Source:
