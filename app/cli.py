@@ -68,7 +68,11 @@ def build_parser() -> Parser:
 
 
 def _add_training(command: Callable[[str, str], Parser]) -> None:
-    """What makes checkpoints."""
+    """What makes checkpoints, and of what."""
+    from app.dataset_command import add_arguments as add_dataset
+
+    add_dataset(command("dataset", "Get the images of a data set, or make one of any folder of images."))
+
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.export_command import export as export  # three commands whose arguments stand beside them
+from app.dataset_command import dataset as dataset  # four commands whose arguments stand beside them
+from app.export_command import export as export
 from app.play_command import play as play
 from app.restore_command import restore as restore
 from app.sampling import is_given, lead_of, sample_config
