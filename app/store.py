@@ -145,9 +145,9 @@ class Store:
         """The reports of the real test digits."""
         return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
 
-    def real_rows(self, label: int) -> dict | None:
-        """The score columns of the real test digits of one label; None without a report of real digits."""
-        for real in self.real_reports():
+    def real_rows(self, label: int, dataset: str) -> dict | None:
+        """The score columns of a data set's real test images of one class; None without a report of them."""
+        for real in (real for real in self.real_reports() if real.source.dataset == dataset):
             return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
         return None
 
