@@ -23,6 +23,7 @@ from eval.study import Job, Study, jobs
 
 STUDIES = ROOT / "studies"  # results that are shipped
 ROWS = "rows.jsonl"
+RUN = (sys.executable, "-m", "eval.study_run")
 LOOK_EVERY = 0.1  # seconds between two looks at what runs
 Progress = Callable[[int, int], None]
 
@@ -52,7 +53,7 @@ def missing(study: Study, rows: list[dict]) -> list[Job]:
 
 
 def run(study: Study, folder: Path, workers: int, progress: Progress | None = None) -> list[dict]:
-    """All rows of a study, those that are missing made now, `workers` at a time; `progress(runs done, runs)`.
+    """All rows of a study, those that are missing made now, `workers` at a time; `progress(done, of)` counts those.
 
     `Interrupted` by Ctrl-C or SIGTERM; `UserError` where a run fails, or another process is at work in the folder.
     """
@@ -60,14 +61,11 @@ def run(study: Study, folder: Path, workers: int, progress: Progress | None = No
     with locked(folder), signals() as stop:
         rows = read_rows(folder)
         todo = missing(study, rows)
-        total = len(todo) + len(rows)
-        if progress:
-            progress(len(rows), total)
-        for row in _done(todo, folder, workers, stop):
+        for done, row in enumerate(_done(todo, folder, workers, stop), start=1):
             rows.append(row)
             _write(folder / ROWS, rows)
             if progress:
-                progress(len(rows), total)
+                progress(done, len(todo))
         if stop:
             raise Interrupted(stop[0])
     return rows
@@ -103,7 +101,7 @@ class Process:
         scratch.mkdir()
         with open(scratch / "out", "w") as out, open(scratch / "problems", "w") as problems:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "eval.study_run", str(scratch / "picture.png")],
+                [*RUN, str(scratch / "picture.png")],
                 cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=out, stderr=problems,
                 env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
             )  # fmt: skip
