@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from app.studying import COSTS
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import load
@@ -22,7 +23,6 @@ from eval.sources import CHECKPOINTS
 from eval.study import SEED, Job, Study, Variant, jobs
 from eval.study_run import as_checkpoint
 
-COSTS = "cost.jsonl"
 ROUNDS = 5  # each times every variant once: what slows the machine for a while slows them all
 STEPS = 3  # of training, in a round
 Progress = Callable[[int, int], None]

@@ -22,7 +22,7 @@ from eval.atomic import atomic_file
 from eval.study import Job, Study, jobs
 
 STUDIES = ROOT / "studies"  # results that are shipped
-ROWS = "rows.jsonl"
+ROWS, COSTS = "rows.jsonl", "cost.jsonl"  # of the runs; of `--time`
 RUN = (sys.executable, "-m", "eval.study_run")
 LOOK_EVERY = 0.1  # seconds between two looks at what runs
 Progress = Callable[[int, int], None]

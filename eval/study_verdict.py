@@ -57,23 +57,27 @@ def contrasts(*deciding: Contrast, beside: Sequence[Contrast] = ()) -> Conclude:
 
 
 def said(rows: Sequence[dict], contrast: Contrast) -> str:
-    """One contrast in words: both means, and the paired difference with its interval."""
+    """One contrast in words: "loss: new 0.42, old 0.52 (-0.1000 [-0.1248, -0.0752], -19 %, 3 seeds)"."""
     variant, against, metric, _ = contrast
-    means = [over_seeds(list(by_seed(rows, name, metric).values())).value for name in (variant, against)]
     apart = paired(rows, variant, against, metric)
     if apart.value is None:
-        return f"{METRICS[metric].words}: {variant} against {against} was not measured"
-    ours, theirs = (shown(value, metric) for value in means)
-    return f"{METRICS[metric].words}: {ours} for {variant}, {theirs} for {against}, {difference(apart, metric)}"
+        return f"{METRICS[metric].words}: {variant} beside {against} was not measured"
+    ours, theirs = (over_seeds(list(by_seed(rows, name, metric).values())).value for name in (variant, against))
+    parts = [difference(apart, metric)]
+    if METRICS[metric].unit != "%" and theirs:
+        parts.append(f"{100 * apart.value / abs(theirs):+.0f} %")
+    parts.append(f"{apart.n} seeds" if apart.n > 1 else "one seed")
+    pair = f"{variant} {shown(ours, metric)}, {against} {shown(theirs, metric)}"
+    return f"{METRICS[metric].words}: {pair} ({', '.join(parts)})"
 
 
 def difference(apart: Estimate, metric: str) -> str:
-    """ "a difference of -0.0021 [-0.0025, -0.0017] over 5 seeds"."""
+    """ "-0.0021 [-0.0025, -0.0017]"."""
     value = shown(apart.value, metric, True)
     if apart.low is None:
-        return f"a difference of {value} in one run"
-    low, high = (shown(end, metric, True) for end in apart[1:3])
-    return f"a difference of {value} [{low}, {high}] over {apart.n} seeds"
+        return value
+    low, high = (shown(end, metric, True).removesuffix(" points") for end in apart[1:3])
+    return f"{value} [{low}, {high}]"
 
 
 def shown(value: float, metric: str, sign: bool = False) -> str:

@@ -67,8 +67,8 @@ def test_sentences_say_the_numbers():
     study = made_study()
     verdict, (first, second) = study.conclude(made_rows(study))
     assert verdict == HELD
-    assert "0.4200 for new, 0.5200 for old" in first and "-0.1000 [-0.1248, -0.0752] over 3 seeds" in first
-    assert "91.00 % for new" in second and "+0.00 points" in second
+    assert first == "Loss on test digits: new 0.4200, old 0.5200 (-0.1000 [-0.1248, -0.0752], -19 %, 3 seeds)."
+    assert second.startswith("Read right by the classifier: new 91.00 %, old 91.00 % (+0.00 points [+0.00, +0.00],")
     assert shown(1234567.0, "parameters") == "1,234,567" and shown(-3.14159, "seconds", True) == "-3.1 s"
 
 
