@@ -78,7 +78,7 @@ def learning(rows: Sequence[dict], variant: str) -> list[tuple[int, float]]:
 
 
 def fell(rows: Sequence[dict], variant: str) -> str:
-    """ "diverged, 2 of 3, at 14" where runs of a variant did; "" where none."""
+    """ "diverged, 2 of 3, step 14" where runs of a variant did; "" where none."""
     runs = [row for row in rows if row["variant"] == variant]
     steps = over_seeds(list(by_seed(rows, variant, "diverged").values()))
-    return f"diverged, {steps.n} of {len(runs)}, at {steps.value:.0f}" if steps.n else ""
+    return f"diverged, {steps.n} of {len(runs)}, step {steps.value:.0f}" if steps.n else ""

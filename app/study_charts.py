@@ -15,6 +15,8 @@ from eval.study_verdict import shown
 
 MOST_LINES = 8  # of a figure of training losses
 GREY = "#808080"
+IMAGES = {"type": "log", "dtick": "D2"}  # an axis of images seen
+TINTS, LOST = [[0, "#dfe8f6"], [1, "#6591d1"]], "#f0b48a"
 
 
 def figure(found: Studied, metric: str) -> go.Figure:
@@ -42,7 +44,7 @@ def bars(found: Studied, metric: str) -> go.Figure:
     room = 8 * max((len(line.variant) for line in lines), default=0)
     return drawn.update_layout(
         showlegend=False, height=90 + 46 * len(lines), margin={"l": min(room, 190) + 12, "t": 12},
-        yaxis={"autorange": "reversed", "showgrid": False}, bargap=0.4,
+        yaxis={"autorange": "reversed", "showgrid": False, "ticksuffix": "  "}, bargap=0.4,
     )  # fmt: skip
 
 
@@ -64,28 +66,34 @@ def _ends(lines: list[Line], scale: float) -> dict:
 
 
 def heat(found: Studied, metric: str) -> go.Figure:
-    """Variants called "ROW, COLUMN" as a map; where runs diverged it says so."""
+    """Variants called "ROW, COLUMN" as a map; where runs diverged it says so, and where all did it has no value."""
     pairs = [name.rsplit(", ", 1) for name in found.study.variants]
     rows, columns = ([*dict.fromkeys(pair[i] for pair in pairs)] for i in (0, 1))
-    names = [[f"{row}, {column}" for column in columns] for row in rows]
-    values = [[getattr(found.line(name, metric), "mean", None) for name in row] for row in names]
-    texts = [
-        ["<br>".join(filter(None, ["" if e is None else shown(e.value, metric), fell(found.rows, name)]))
-         for name, e in zip(row, estimates, strict=True)] for row, estimates in zip(names, values, strict=True)
-    ]  # fmt: skip
+    z, lost, texts = [], [], []
+    for row in rows:
+        names = [f"{row}, {column}" for column in columns]
+        lines = [found.line(name, metric) for name in names]
+        z.append([None if line is None else line.mean.value for line in lines])
+        lost.append([1 if line is None else None for line in lines])
+        values = ["" if line is None else shown(line.mean.value, metric) for line in lines]
+        texts.append([text(value, fell(found.rows, name)) for value, name in zip(values, names, strict=True)])
+    known = [value for row in z for value in row if value is not None]
+    both = {"x": columns, "y": rows, "showscale": False, "xgap": 3, "ygap": 3, "text": texts}
+    both |= {"hovertemplate": "%{y}, %{x}<br>%{text}<extra></extra>", "texttemplate": "%{text}"}
+    both["textfont"] = {"size": 12, "color": "#131312"}  # on cells that are light on either ground
     drawn = go.Figure(layout=layout("", title(metric)))
-    drawn.add_trace(
-        go.Heatmap(
-            z=[[None if e is None else e.value for e in row] for row in values], x=columns, y=rows, text=texts,
-            texttemplate="%{text}", textfont={"size": 11}, hovertemplate="%{y}, %{x}<br>%{text}<extra></extra>",
-            colorscale="Blues", reversescale=METRICS[metric].better == "lower", showscale=False, xgap=3, ygap=3,
-            zmax=min(1.0, max((e.value for row in values for e in row if e), default=1.0)),
-        )
-    )  # fmt: skip
+    lower = METRICS[metric].better == "lower"
+    top = min(1.0, max(known, default=1.0)) if lower else max(known, default=1.0)
+    drawn.add_trace(go.Heatmap(z=z, colorscale=TINTS, reversescale=lower, zmax=top, zmin=min(known, default=0), **both))
+    drawn.add_trace(go.Heatmap(z=lost, colorscale=[[0, LOST], [1, LOST]], **both))
     return drawn.update_layout(
-        height=110 + 66 * len(rows), xaxis={"type": "category", "side": "top"}, margin={"l": 90, "t": 60},
-        yaxis={"autorange": "reversed", "showgrid": False},
+        height=110 + 66 * len(rows), xaxis={"type": "category", "side": "top"}, margin={"l": 96, "t": 60},
+        yaxis={"autorange": "reversed", "showgrid": False, "ticksuffix": "  "},
     )  # fmt: skip
+
+
+def text(value: str, diverged: str) -> str:
+    return "<br>".join(filter(None, (value, *diverged.split(", ", 1))))
 
 
 def curves(found: Studied, metric: str) -> go.Figure:
@@ -103,7 +111,7 @@ def curves(found: Studied, metric: str) -> go.Figure:
                 hovertemplate=f"digit {digit}<br>%{{x:,}} images: %{{y:.3g}}<extra></extra>",
             )
         )  # fmt: skip
-    return drawn.update_layout(xaxis={"type": "log"}, height=420)
+    return drawn.update_layout(xaxis=IMAGES, height=420)
 
 
 def surface(found: Studied, metric: str) -> go.Figure:
@@ -142,4 +150,4 @@ def losses(found: Studied) -> go.Figure | None:
     for i, (name, points) in enumerate(lines.items()):
         x, y = zip(*points, strict=True)
         drawn.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": PALETTE[i], "width": 2}))
-    return drawn.update_layout(xaxis={"type": "log"}, yaxis={"type": "log"})
+    return drawn.update_layout(xaxis=IMAGES, yaxis={"type": "log", "dtick": "D2"})

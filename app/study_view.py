@@ -15,8 +15,10 @@ MOST_PICTURES = 24
 KINDS = {HELD: "good", NOT: "bad"}
 
 
-def outcome(found: Studied | None) -> tuple[str, str]:
-    """(words, class) of how a study ended."""
+def outcome(found: Studied | str | None) -> tuple[str, str]:
+    """(words, class) of how a study ended; a text says what is wrong with it."""
+    if isinstance(found, str):
+        return "cannot be read", "bad"
     if found is None or not found.rows:
         return "not run yet", "open"
     if not found.whole:
@@ -24,7 +26,7 @@ def outcome(found: Studied | None) -> tuple[str, str]:
     return found.conclusion.verdict, KINDS.get(found.conclusion.verdict, "open")
 
 
-def cards(studies: Sequence[tuple[Study, Studied | None]], chosen: str) -> str:
+def cards(studies: Sequence[tuple[Study, Studied | str | None]], chosen: str) -> str:
     """A card a study: its title, whether its claim held, the claim."""
     items = []
     for study, found in studies:

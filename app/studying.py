@@ -23,6 +23,7 @@ from eval.study import Job, Study, jobs
 
 STUDIES = ROOT / "studies"  # results that are shipped
 ROWS, COSTS = "rows.jsonl", "cost.jsonl"  # of the runs; of `--time`
+KEYS = {"variant", "seed", "made", "revision"}  # of every row
 RUN = (sys.executable, "-m", "eval.study_run")
 LOOK_EVERY = 0.1  # seconds between two looks at what runs
 Progress = Callable[[int, int], None]
@@ -32,11 +33,14 @@ def read_rows(folder: Path) -> list[dict]:
     """The rows of the runs that are done, oldest first; `UserError` where the file is damaged."""
     path = folder / ROWS
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        if not all(row.keys() >= KEYS for row in rows):
+            raise ValueError("a row lacks what names it")
     except FileNotFoundError:
         return []
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}). Restore it, or delete it to start afresh.") from None
+    return rows
 
 
 def missing(study: Study, rows: list[dict]) -> list[Job]:

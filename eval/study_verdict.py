@@ -7,6 +7,7 @@ not decided in between: that many runs cannot tell.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from eval.formats import minus
 from eval.metrics import Estimate
 from eval.study_table import METRICS, by_seed, over_seeds, paired
 
@@ -57,22 +58,20 @@ def contrasts(*deciding: Contrast, beside: Sequence[Contrast] = ()) -> Conclude:
 
 
 def said(rows: Sequence[dict], contrast: Contrast) -> str:
-    """One contrast in words: "loss: new 0.42, old 0.52 (-0.1000 [-0.1248, -0.0752], -19 %, 3 seeds)"."""
+    """One contrast: "loss: 0.42 (new) against 0.52 (old), −0.1000 [−0.1248, −0.0752] or −19 % over 3 seeds"."""
     variant, against, metric, _ = contrast
     apart = paired(rows, variant, against, metric)
     if apart.value is None:
         return f"{METRICS[metric].words}: {variant} beside {against} was not measured"
     ours, theirs = (over_seeds(list(by_seed(rows, name, metric).values())).value for name in (variant, against))
-    parts = [difference(apart, metric)]
-    if METRICS[metric].unit != "%" and theirs:
-        parts.append(f"{100 * apart.value / abs(theirs):+.0f} %")
-    parts.append(f"{apart.n} seeds" if apart.n > 1 else "one seed")
-    pair = f"{variant} {shown(ours, metric)}, {against} {shown(theirs, metric)}"
-    return f"{METRICS[metric].words}: {pair} ({', '.join(parts)})"
+    share = f" or {100 * apart.value / abs(theirs):+.0f} %" if METRICS[metric].unit != "%" and theirs else ""
+    pair = f"{shown(ours, metric)} ({variant}) against {shown(theirs, metric)} ({against})"
+    seeds = f"{apart.n} seeds" if apart.n > 1 else "one seed"
+    return minus(f"{METRICS[metric].words}: {pair}, {difference(apart, metric)}{share} over {seeds}")
 
 
 def difference(apart: Estimate, metric: str) -> str:
-    """ "-0.0021 [-0.0025, -0.0017]"."""
+    """As "-0.0021 [-0.0025, -0.0017]"."""
     value = shown(apart.value, metric, True)
     if apart.low is None:
         return value

@@ -8,7 +8,7 @@ from scipy import stats
 
 from app import studying
 from eval.studies import STUDIES, study
-from eval.study_results import RESULT, TABLE, results
+from eval.study_results import PLOT, RESULT, TABLE, results
 from eval.study_special import appeared, best_rate, late_digits
 from eval.study_table import METRICS, by_seed, over_seeds, paired, table
 from eval.study_verdict import HELD, NOT, OPEN, Contrast, contrasts, shown, together
@@ -67,8 +67,12 @@ def test_sentences_say_the_numbers():
     study = made_study()
     verdict, (first, second) = study.conclude(made_rows(study))
     assert verdict == HELD
-    assert first == "Loss on test digits: new 0.4200, old 0.5200 (-0.1000 [-0.1248, -0.0752], -19 %, 3 seeds)."
-    assert second.startswith("Read right by the classifier: new 91.00 %, old 91.00 % (+0.00 points [+0.00, +0.00],")
+    assert first == (
+        "Loss on test digits: 0.4200 (new) against 0.5200 (old), −0.1000 [−0.1248, −0.0752] or −19 % over 3 seeds."
+    )
+    assert second == (
+        "Read right by the classifier: 91.00 % (new) against 91.00 % (old), +0.00 points [+0.00, +0.00] over 3 seeds."
+    )
     assert shown(1234567.0, "parameters") == "1,234,567" and shown(-3.14159, "seconds", True) == "-3.1 s"
 
 
@@ -127,6 +131,7 @@ def test_the_made_up_study_has_the_known_table_and_result():
     start = f"new,loss,3,0.42,{low:.6g},{high:.6g},-0.1,"
     assert any(line.startswith(start) for line in lines), lines
     assert not any(line.startswith("real test digits,loss") for line in lines)
+    assert found[PLOT].count("<circle") == 2 and ">old</text>" in found[PLOT]
     result = json.loads(found[RESULT])
     assert (result["verdict"], result["runs"], result["of"]) == (HELD, 9, 9)
 
