@@ -87,13 +87,13 @@ def heat(found: Studied, metric: str) -> go.Figure:
     drawn.add_trace(go.Heatmap(z=z, colorscale=TINTS, reversescale=lower, zmax=top, zmin=min(known, default=0), **both))
     drawn.add_trace(go.Heatmap(z=lost, colorscale=[[0, LOST], [1, LOST]], **both))
     return drawn.update_layout(
-        height=110 + 66 * len(rows), xaxis={"type": "category", "side": "top"}, margin={"l": 96, "t": 60},
+        height=110 + 72 * len(rows), xaxis={"type": "category", "side": "top"}, margin={"l": 96, "t": 60},
         yaxis={"autorange": "reversed", "showgrid": False, "ticksuffix": "  "},
     )  # fmt: skip
 
 
 def text(value: str, diverged: str) -> str:
-    return "<br>".join(filter(None, (value, *diverged.split(", ", 1))))
+    return "<br>".join(filter(None, (value, *diverged.split(", "))))
 
 
 def curves(found: Studied, metric: str) -> go.Figure:

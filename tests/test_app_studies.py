@@ -107,7 +107,7 @@ def test_the_map_of_rates_says_where_training_diverged(store):
     assert list(values.y) == ["no norm", "batch norm", "group norm", "rms norm"]
     assert list(values.x) == ["1e-05", "0.0001", "0.001", "0.01", "0.1"]
     assert values.z[0][1] == pytest.approx(0.211) and not any(any(row) for row in lost.z)
-    assert values.text[0][4] == "0.2420<br>diverged<br>2 of 3, step 12" and values.text[0][0] == "0.2010"
+    assert values.text[0][4] == "0.2420<br>diverged<br>2 of 3<br>step 12" and values.text[0][0] == "0.2010"
     assert studies.page(store, "rate", None)[4] is None  # twenty lines would be no figure
 
 

@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from app import studying
+from benchmarks.studies import DOCUMENT, written
 from eval.studies import STUDIES, study
+from eval.study import REAL
 from eval.study_results import PLOT, RESULT, TABLE, results
 from eval.study_special import appeared, best_rate, late_digits
 from eval.study_table import METRICS, by_seed, over_seeds, paired, table
@@ -134,6 +136,18 @@ def test_the_made_up_study_has_the_known_table_and_result():
     assert found[PLOT].count("<circle") == 2 and ">old</text>" in found[PLOT]
     result = json.loads(found[RESULT])
     assert (result["verdict"], result["runs"], result["of"]) == (HELD, 9, 9)
+
+
+def test_the_document_has_the_table_of_what_is_shipped():
+    text = DOCUMENT.read_text()
+    rows = {name: studying.read_rows(studying.STUDIES / name) for name in STUDIES}
+    assert written(text, rows) == text, "python -m benchmarks.studies writes it again"
+    skip = STUDIES["skip"]
+    made = made_rows(skip, {"with skips": [0.1, 0.11, 0.1, 0.12, 0.1], "without skips": [0.2] * 5, REAL: [None] * 5})
+    made = [row | {"loss_q1": row["loss"]} for row in made]
+    again = written(text, rows | {"skip": made})
+    assert f"| `skip` | {skip.claim} | **held** | Loss at the least noise: 0.1060 (with skips) against 0.2000" in again
+    assert written(again, rows) == text
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
