@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]  # (runs done, runs in all)
 def accuracy_score(
     images: Tensor, labels: Tensor, dataset: str, seeds: int = SEEDS, progress: Progress | None = None
 ) -> dict:
-    """The score of uint8 [N, C, H, W] images with int64 [N] labels, as `score` puts it; a minute on two cores for 28x28.
+    """The score of uint8 [N, C, H, W] images with int64 [N] labels, as `score` puts it; about a minute for MNIST.
 
     `UserError` unless every class of `dataset` has at least 10 images and no more than the training split.
     """

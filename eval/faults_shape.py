@@ -1,4 +1,4 @@
-"""Strokes and shapes unlike those of real images, where they were measured: too thin, slanted, small, narrow or short, and the reverse."""
+"""Shapes unlike those of real images: strokes too thin, slanted, small, narrow or short, and the reverse."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

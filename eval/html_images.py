@@ -1,4 +1,4 @@
-"""Which images the report page shows: samples in their order, the most doubtful ones, the closest training digits."""
+"""Which images the report page shows: samples in their order, the most doubtful ones, the closest training images."""
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +12,7 @@ from eval.summary import JUDGES as READERS
 from eval.summary import UNLABELLED
 from eval.words import JUDGES
 
-STRIP = 32  # samples of a digit
+STRIP = 32  # samples of a class
 STRIP_UNLABELLED = 160
 DOUBTFUL = 24
 CLOSEST = 12
@@ -34,7 +34,7 @@ def strips(report: Report, sprite: Sprite) -> list[dict]:
 def doubtful(report: Report, sprite: Sprite) -> list[dict]:
     """The samples that the judges doubt most, worst first, with what each of them reads.
 
-    Doubt: the mean over the judges of 1 - the probability of the digit asked for; without labels, of the digit
+    Doubt: the mean over the judges of 1 - the probability of the class asked for; without labels, of the class
     that this judge itself reads.
     """
     table = report.table
@@ -64,15 +64,15 @@ def _probabilities(report: Report, judge: str) -> np.ndarray:
 
 
 def closest(report: Report, sprite: Sprite) -> list[dict]:
-    """Samples beside the training digit nearest to each; no training digit is shown where the data are not there."""
+    """Samples beside the training image nearest to each; no training image is shown where the data are not there."""
     found = report.details.get("closest", [])[:CLOSEST]
     train = _training(report) if found else None
     names, pairs = report.source.class_names, []
     for pair in found:
         index = pair["train_index"]
-        beside, what = "", f"training digit {index}"
+        beside, what = "", f"training image {index}"
         if train and index < len(train[0]):
-            what = f"training digit {index}, a {names[int(train[1][index])]}"
+            what = f"training image {index}: {names[int(train[1][index])]}"
             beside = sprite.tile(train[0][index], what)
         distances = [None if pair[k] is None else f"{pair[k]:.2f}" for k in ("train_distance", "test_distance")]
         ours = sprite.tile(report.images[pair["row"]], _named(report, pair["row"]))
@@ -81,14 +81,25 @@ def closest(report: Report, sprite: Sprite) -> list[dict]:
     return pairs
 
 
+def on_paper(report: Report) -> bool:
+    """Whether the images are strokes of a pen; no where their data set is not on this machine."""
+    data = _training_data(report)
+    return data is not None and data.spec.strokes
+
+
 def _training(report: Report) -> tuple[Tensor, Tensor] | None:
     """Training images and labels; None where they cannot be read or have another form."""
+    data = _training_data(report)
+    same = data is not None and data.images.shape[1:] == report.images.shape[1:]
+    return (data.images, data.labels) if same else None
+
+
+def _training_data(report: Report):
+    """The training split that the report's source belongs to; None where it cannot be read."""
     try:
-        data = RealSource("train", report.source.dataset).data
+        return RealSource("train", report.source.dataset).data
     except UserError:
         return None
-    same = data.images.shape[1:] == report.images.shape[1:]
-    return (data.images, data.labels) if same else None
 
 
 def _named(report: Report, i: int) -> str:

@@ -1,4 +1,4 @@
-"""What the judges that report make of a set of digits, counted block by block: right answers by label."""
+"""What the judges that report make of a set of images, counted block by block: right answers by label."""
 
 import torch
 
@@ -7,11 +7,11 @@ from eval.metrics import wilson
 from eval.synthesis import Block
 
 JUDGES = ("classifier", "second")  # no filter asks them
-MOST = 10_000  # digits of a set that are judged
+MOST = 10_000  # images of a set that are judged
 
 
 class Tally:
-    """Right answers and digits by judge and label; the first `MOST` digits that it is given count."""
+    """Right answers and images by judge and label; the first `MOST` images that it is given count."""
 
     def __init__(self, classes: int):
         self.right = {name: torch.zeros(classes, dtype=torch.int64) for name in JUDGES}
@@ -32,7 +32,7 @@ class Tally:
 
     def scores(self) -> dict:
         """{judge: {"overall": estimate, "per_class": [estimate], "real": estimate}}, JSON-ready; Wilson intervals.
-        `real` is the same of the real test digits, from the judge's card."""
+        `real` is the same of the real test images, from the judge's card."""
         count = self.count.tolist()
         return {
             name: {
