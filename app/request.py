@@ -39,7 +39,8 @@ def request(digits, count, seed, sampler, steps, guidance, recommended: SampleCo
     ).validate()
     seed, clip = whole(seed, "The seed", 0, MAX_SEED), amount(clip, "CLIP guidance", 0, MAX_CLIP)
     if number:
-        return Request(*noise.written(number.strip() if isinstance(number, str) else "", seed, CLASSES), config, clip)
+        text = number.strip() if isinstance(number, str) else ""
+        return Request(*noise.written(text, seed, tuple(map(str, range(CLASSES)))), config, clip)
     if not isinstance(digits, list | tuple) or not digits:
         raise UserError("Choose at least one digit.")
     wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})

@@ -54,7 +54,7 @@ def _calibration(table: DataFrame, classes: int) -> dict:
 
 
 def _region(region: missing.Region, names: Sequence[str]) -> dict:
-    """Plain JSON; an open end is null. "digit", as in the findings "digits", is the name that labels have there."""
+    """Plain JSON; an open end is null. Labels are called "digit" in files, here as in the findings ("digits")."""
 
     def ends(span) -> dict:
         return {"low": span.low if isfinite(span.low) else None, "high": span.high if isfinite(span.high) else None}

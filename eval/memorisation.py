@@ -10,10 +10,10 @@ for every image is the aim of the authenticity of Alaa et al. 2022, "How faithfu
 What moves the numbers besides copying, measured on 600 to 10,000 of MNIST's digits each: (1) Other people wrote the
 training digits than the test digits, so even a new digit in their hands leans towards the training split. Training
 digits, each left out of its own neighbours, give `memorised` .088 (from .057 for 1 to .117 for 5) and a mean `nearer`
-of .576. (2) What takes a digit away from all real ones brings its ratio towards 1. Test digits that were smoothed (1-2-1
-each way), each left out of its own neighbours, come .32 nearer to the training split, yet give .009 and .433; noise of
-64 grey levels gives .000 and .312. So values below those of real digits are no merit. (3) Pixels see no copy that
-was moved: of copies with noise of 16, 32 and 64 grey levels 98, 90 and 45 % are found, moved by one pixel 14 %.
+of .576. (2) What takes a digit away from all real ones brings its ratio towards 1. Test digits that were smoothed
+(1-2-1 each way), each left out of its own neighbours, come .32 nearer to the training split, yet give .009 and .433;
+noise of 64 grey levels gives .000 and .312. So values below those of real digits are no merit. (3) Pixels see no copy
+that was moved: of copies with noise of 16, 32 and 64 grey levels 98, 90 and 45 % are found, moved by one pixel 14 %.
 The mean of two similar training digits is found in 62 % of cases: it is nearer to them than chance allows.
 """
 

@@ -1,4 +1,4 @@
-"""Which shapes of real digits are rare among generated ones, class by class. Pure functions of two tables.
+"""Which shapes of real images are rare among generated ones, class by class. Pure functions of two tables.
 
 A table is a pandas DataFrame (or a dict of arrays) with `label` and the columns of `shape.MEASURES`. Where a table has
 no labels (-1 everywhere), all images are taken together, as label -1.
