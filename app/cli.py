@@ -68,7 +68,11 @@ def build_parser() -> Parser:
 
 
 def _add_training(command: Callable[[str, str], Parser]) -> None:
-    """What makes checkpoints."""
+    """What makes checkpoints, and of what."""
+    from app.dataset_command import add_arguments as add_dataset
+
+    add_dataset(command("dataset", "Get the images of a data set, or make one of any folder of images."))
+
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
@@ -124,14 +128,17 @@ def _add_judging(command: Callable[[str, str], Parser]) -> None:
     """What says how good they are."""
     from app.sampling import add_sampling
 
-    score = command("score", "Judge a checkpoint, anybody's images, or the real test digits; writes a report.")
+    score = command("score", "Judge a checkpoint, anybody's images, or the real test images; writes a report.")
     score.add_argument(
         "source",
         help='a checkpoint; a folder of images; .npz, .parquet or IDX; a diffusers folder; module:function; "real"',
     )
-    score.add_argument("--per-class", type=int, help="images of each digit (default: 100; files and real: all)")
+    score.add_argument("--per-class", type=int, help="images of each class (default: 100; files and real: all)")
     score.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
-    score.add_argument("--clip", default="digit", help='"digit", an open_clip TAG/WEIGHTS, or a folder')
+    score.add_argument(
+        "--data", default="mnist", metavar="NAME", help='data set of files and of "real" (default: mnist)'
+    )
+    score.add_argument("--clip", default="small", help='"small" (shipped), an open_clip TAG/WEIGHTS, or a folder')
     score.add_argument("--cas", action="store_true", help="also train classifiers on the images (takes minutes)")
     score.add_argument("--out", type=Path, help="folder of the report (default: checkpoints/NAME/reports/ID)")
     add_sampling(score)

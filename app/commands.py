@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.export_command import export as export  # three commands whose arguments stand beside them
+from app.dataset_command import dataset as dataset  # four commands whose arguments stand beside them
+from app.export_command import export as export
 from app.play_command import play as play
 from app.restore_command import restore as restore
 from app.sampling import is_given, lead_of, sample_config
@@ -93,7 +94,9 @@ def sample(arguments: Namespace) -> dict:
         labels, seeds = written(arguments.write, arguments.seed, names)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
-        images = generate(model, labels, seeds, config, progress, lead=lead_of(arguments.clip_guidance))
+        images = generate(
+            model, labels, seeds, config, progress, lead=lead_of(arguments.clip_guidance, model.meta.dataset)
+        )
     write_images(arguments.out, images, labels, seeds)
     say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
     return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}
@@ -105,16 +108,16 @@ def score(arguments: Namespace) -> dict:
     from eval.run import evaluate
     from eval.scorers import load_scorers
 
-    source = open_source(arguments.source)
+    source = open_source(arguments.source, dataset=arguments.data)
     if source.kind == "checkpoint" and is_given(arguments):
-        lead = lead_of(arguments.clip_guidance)
+        lead = lead_of(arguments.clip_guidance, source.info.dataset)
         source = CheckpointSource(source.checkpoint, sample_config(source.sample, arguments), lead)
     elif is_given(arguments):
         raise UserError("Sampling options apply to checkpoints only.")
     per_class = arguments.per_class
     if per_class is None and source.kind in DRAWN:
         per_class = PER_CLASS
-    scorers = load_scorers(clip=arguments.clip)
+    scorers = load_scorers(clip=arguments.clip, dataset=source.info.dataset)
     with Bar(arguments, "drawing and judging") as progress:
         report = evaluate(source, scorers, per_class, arguments.seed, progress)
     if arguments.cas:

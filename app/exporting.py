@@ -102,7 +102,7 @@ def export(job: Job, out: Path, most: int = ROUND, writing: Writing | None = Non
             synthesis.account(read_block(path))
         yield from _drawn(synthesis, work, len(finished), most)
         blocks = sorted(work.glob("*.npz"))
-        tally = Tally(len(job.request.weights))
+        tally = Tally(len(job.request.weights), job.source.info.dataset)
         for path in blocks:
             if tally.full:
                 break

@@ -28,11 +28,11 @@ def sample_config(recommended: SampleConfig, arguments: argparse.Namespace) -> S
     return replace(recommended, **given).validate()
 
 
-def lead_of(scale: float | None):
+def lead_of(scale: float | None, dataset: str = "mnist"):
     """Guidance by CLIP (a `Lead`); None where it was not asked for. `UserError` for a scale out of range."""
     if not scale:
         return None
     from diffusion_core.lead import Lead  # the command line is read before torch is loaded
     from eval.rewards import TUNED, reward
 
-    return Lead(reward("clip"), scale, name="clip", scorers=TUNED["clip"]).validate()
+    return Lead(reward("clip", dataset), scale, name="clip", scorers=TUNED["clip"]).validate()

@@ -50,7 +50,7 @@ def tune(request: Request) -> dict:
     decide = guard.decisions if request.guarded else None
     looks = Looks(out, TUNING_PER_CLASS, TUNING_EVERY, decide, independent=request.independent)
     if not (request.guarded and out.is_dir() and ended(out)):
-        aim = Aim(reward(how.reward), TUNED[how.reward])
+        aim = Aim(reward(how.reward, parent.meta.dataset), TUNED[how.reward])
         fit(out, chosen, minutes, images, request.must_resume, parent, aim, looks)
     rows = read(out)
     kept = guard.best(rows) if request.guarded else len(rows) - 1
@@ -98,7 +98,7 @@ def keep_changed(parent: Checkpoint, child: Checkpoint, out: Path) -> None:
     before, after = (generate(model, labels, seeds, child.meta.sample) for model in (parent, child))
     apart = (before.int() - after.int()).square().flatten(1).sum(1)
     most = apart.argsort(descending=True, stable=True)[:KEPT]
-    read = load_judge("classifier").logits
+    read = load_judge("classifier", child.meta.dataset).logits
     arrays = {
         "labels": labels[most], "seeds": seeds[most], "before": before[most], "after": after[most],
         "read_before": read(before[most]).argmax(1), "read_after": read(after[most]).argmax(1),

@@ -50,7 +50,7 @@ class CheckpointMeta:
     parent: str | None = None  # a student's teacher, NAME@SHA256 (its first 12 digits)
     distill: DistillConfig | None = None  # how the student was made of it
     tune: TuneConfig | None = None  # how it was tuned by a reward
-    data: DataSpec | None = None  # of a data set of somebody's own: what is known of it without its images
+    data: DataSpec | None = None  # unless it is the published data set of that name: what is known without its images
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""

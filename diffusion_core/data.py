@@ -48,6 +48,11 @@ class DataSpec:
         return f"{self.noun}s"
 
     @property
+    def outside(self) -> str:
+        """What continues an image beyond its border: "zeros" for things on an empty ground, else "reflection"."""
+        return "zeros" if self.shape[0] == 1 else "reflection"
+
+    @property
     def env(self) -> str:
         """The environment variable that points to another folder with the same layout."""
         return f"{self.name.upper().replace('-', '_')}_DIR"
@@ -157,6 +162,12 @@ def load(name: str = "mnist", split: str = "train", folder: str | Path | None = 
     if not other and not where.is_dir():
         raise UserError(absent(entry))
     return _load(entry, split, where.resolve(), not other)
+
+
+def present(name: str) -> bool:
+    """Whether there is a folder to load `name` from."""
+    entry = spec(name)
+    return bool(os.environ.get(entry.env)) or (DATA / name).is_dir()
 
 
 def absent(entry: DataSpec) -> str:

@@ -110,6 +110,7 @@ class Run:
         checkpoints.save(self.folder, self.trainer.average, self.meta())
 
     def meta(self) -> CheckpointMeta:
+        data = self.trainer.data.spec
         return CheckpointMeta(
             dataset=self.preset.train.dataset,
             network=self.preset.network,
@@ -120,7 +121,7 @@ class Run:
             parent=self.parent and f"{self.parent.name}@{self.parent.meta.sha256[:12]}",
             distill=self.preset.distill,
             tune=self.preset.tune,
-            data=None if self.preset.train.dataset in DATASETS else self.trainer.data.spec,
+            data=None if data == DATASETS.get(data.name) else data,
             rewards=self.aim.scorers if self.aim else self.parent.meta.rewards if self.parent else (),
             revision=checkpoints.revision(),
         )

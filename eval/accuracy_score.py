@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eval.errors import UserError
+from eval.forms import form
 from eval.judge import chunked
 from eval.metrics import Estimate
 from eval.optimise import one_cycle, set_lr
@@ -50,7 +51,7 @@ def accuracy_score(
 
 def class_counts(labels: Tensor, dataset: str) -> list[int]:
     """Images of each class, [K]; `UserError` that names the class where there are too few."""
-    names = RealSource("test", dataset).class_names
+    names = form(dataset).class_names
     if len(labels) and int(labels.min()) < 0:
         raise UserError("These images have no labels: the accuracy score needs them. Give a source with labels.")
     counts = torch.bincount(labels, minlength=len(names)).tolist()

@@ -1,6 +1,6 @@
 """Random distortions of whole batches, for training the judges.
 
-Images are float [N, 1, H, W] in [0, 1], 0 is paper and 1 is ink.
+Images are float [N, C, H, W] in [0, 1]; of drawings 0 is paper and 1 is ink.
 """
 
 import math
@@ -23,8 +23,11 @@ def jitter(
     scale: float = 0.1,
     shear: float = 0.1,
     zoom: Tensor | float = 1.0,
+    outside: str = "zeros",
 ) -> Tensor:
-    """Move, turn, scale and shear each image by its own random amount, bilinear, paper outside.
+    """Move, turn, scale and shear each image by its own random amount, bilinear.
+
+    `outside`: what lies beyond the border, "zeros" (paper, a black ground) or "reflection" (pictures that fill it).
 
     At most `shift` pixels, `turn` degrees, a factor 1 -+ `scale` per axis and a horizontal shear of
     `shear` pixels per pixel of height; `zoom` (one number, or [N]) multiplies both axes.
@@ -39,4 +42,10 @@ def jitter(
     theta[:, 1, 0], theta[:, 1, 1] = sin / high, cos / high
     theta[:, :, 2] = (torch.rand(n, 2, generator=rng) * 2 - 1) * (2 * shift / size)
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode=outside, align_corners=False)
+
+
+def mirrored(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Each image, with chance 1/2, as its mirror image."""
+    turned = torch.rand(len(x), generator=rng) < 0.5
+    return torch.where(turned[:, None, None, None], x.flip(3), x)

@@ -1,23 +1,24 @@
-"""A small byte-pair vocabulary for the digit CLIP, in the file format of open_clip's SimpleTokenizer."""
+"""A small byte-pair vocabulary for a small CLIP, in the file format of open_clip's SimpleTokenizer."""
 
 import gzip
 from collections import Counter
 from pathlib import Path
 
-from eval.captions import ADJECTIVES, FRAMES, NONSENSE, NOUNS
-from eval.prompts import DIGITS, WORDS
+from eval.captions import ADJECTIVES, FRAMES, Vocabulary
 
 MERGES = 320
 SPECIAL = 2  # start and end of text
 BYTES = 512  # every byte, inside a word and at its end
 
 
-def words() -> Counter:
+def counted(words: Vocabulary) -> Counter:
     """The words captions are made of, each counted once per template that has it."""
-    texts = [*FRAMES, *NONSENSE, *NOUNS, *WORDS, *WORDS, "a", "an", "the"]
+    names = [name for names in words.names for name in names]
+    texts = [*FRAMES, *words.nonsense, *words.nouns, *names, *names, "a", "an", "the"]
     texts += [word for rows in ADJECTIVES.values() for row in rows for word in row]
-    texts += DIGITS["default"]  # the held-out wordings stay unknown here too
-    letters = "".join(c if c.isalpha() else " " for c in " ".join(texts).replace("numeral}", "}"))
+    texts += words.templates  # the held-out wordings stay unknown here too
+    plain = " ".join(texts).replace("{numeral}", " ").replace("{word}", " ").replace("{name}", " ")
+    letters = "".join(c if c.isalpha() else " " for c in plain.replace("{a_name}", " "))
     return Counter(letters.split())
 
 
@@ -48,12 +49,12 @@ def _merge(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def write_bpe(path: Path) -> int:
+def write_bpe(path: Path, words: Vocabulary) -> int:
     """Write the merges to `path`; returns the size of the vocabulary.
 
     The tokenizer skips the first line and would take an empty last one for a merge.
     """
-    merges = learn(words(), MERGES)
+    merges = learn(counted(words), MERGES)
     text = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in merges)])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

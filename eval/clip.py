@@ -1,7 +1,7 @@
-"""CLIP as a judge: any open_clip model, and the digit CLIP that this project trained and ships.
+"""CLIP as a judge: any open_clip model, and the small one that this project trained and ships for each data set.
 
 A class is the mean of the embeddings of its captions, normalised again; an image is held against it by
-cosine. Raw cosines say little: ten captions that differ in one word share a large common part. What
+cosine. Raw cosines say little: captions that differ in one word share a large common part. What
 carries information is the softmax over the classes at the model's own scale, and the margin between
 the class asked for and the best other one.
 """
@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eval.clip_files import WEIGHTS, check_tag, fingerprint, own_vocabulary, read
+from eval.errors import UserError
+from eval.forms import form
 from eval.judge import JUDGES, chunked, read_card, read_weights
 from eval.prompts import captions
+from eval.source_base import Form
 
-DIGITS = tuple("0123456789")
+SMALL = "small"  # the one that is trained on the data set itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +39,12 @@ class ClipModel:
     tokenizer: object
     sha256: str
     card: dict
-    dataset: str = "mnist"
-    class_names: tuple[str, ...] = DIGITS
+    data: Form  # whose classes it tells apart
     _banks: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.class_names
 
     @property
     def id(self) -> str:
@@ -65,7 +71,7 @@ class ClipModel:
     def text_bank(self, prompt_set: str = "default") -> Tensor:
         """One unit vector per class [K, D]: the mean of its captions' vectors, normalised again."""
         if prompt_set not in self._banks:
-            rows = [self.encode_texts(captions(self.dataset, name, prompt_set)) for name in self.class_names]
+            rows = [self.encode_texts(captions(self.data.name, name, prompt_set)) for name in self.class_names]
             self._banks[prompt_set] = F.normalize(torch.stack([row.mean(0) for row in rows]), dim=1)
         return self._banks[prompt_set]
 
@@ -101,20 +107,21 @@ def prepare(x: Tensor, cfg: dict) -> Tensor:
     return (x.expand(-1, 3, -1, -1) - mean) / std
 
 
-@lru_cache(maxsize=4)
-def load_clip(name: str = "digit") -> ClipModel:
-    """`digit` (shipped), `MODEL/TAG` as open_clip knows them, or a folder that open_clip wrote.
+@lru_cache(maxsize=8)
+def load_clip(name: str = SMALL, dataset: str = "mnist") -> ClipModel:
+    """`small` (shipped), `MODEL/TAG` as open_clip knows them, or a folder that open_clip wrote; of `dataset`'s classes.
 
     `UserError`, one line, where the name is unknown or the weights cannot be had.
     """
-    if name == "digit":
-        return load_digit_clip(JUDGES / "clip")
+    data = form(dataset)
+    if name == SMALL:
+        return load_small_clip(JUDGES / data.name / "clip", data)
     if name and Path(name).is_dir():
         model, tokenizer = read(name, f"local-dir:{name}", None, own_vocabulary(Path(name)))
     else:
         check_tag(name)
         model, tokenizer = read(name, *name.split("/", 1), {})
-    return ClipModel(_short(name), model, tokenizer, fingerprint(model), {})
+    return ClipModel(_short(name), model, tokenizer, fingerprint(model), {}, data)
 
 
 def _short(name: str) -> str:
@@ -122,9 +129,13 @@ def _short(name: str) -> str:
     return Path(name).resolve().name if Path(name).is_dir() else name
 
 
-def load_digit_clip(folder: Path) -> ClipModel:
-    """A CLIP with a card: its weights must have the card's sha256."""
+def load_small_clip(folder: Path, data: Form) -> ClipModel:
+    """A CLIP with a card, named by what it sees: its weights must have the card's sha256."""
+    if not folder.is_dir():
+        raise UserError(
+            f"'{data.name}' has no small CLIP yet. Train it: python -m eval.train_judges clip --data {data.name}."
+        )
     card = read_card(folder)
     _, sha256 = read_weights(folder / WEIGHTS, card)
-    model, tokenizer = read("digit", f"local-dir:{folder}", None, own_vocabulary(folder))
-    return ClipModel("digit", model, tokenizer, sha256, card)
+    model, tokenizer = read(data.noun, f"local-dir:{folder}", None, own_vocabulary(folder))
+    return ClipModel(data.noun, model, tokenizer, sha256, card, data)

@@ -36,7 +36,7 @@ def read(name: str, source: str, tag: str | None, tokenizer: dict) -> tuple[nn.M
             words = open_clip.get_tokenizer(source, **tokenizer)
     except Exception as error:  # network, disk, format: open_clip and its downloaders raise many kinds
         reason = " ".join(str(error).split())[:160]
-        advice = "Go online once, or use 'digit'." if tag else "Restore its files, or use 'digit'."
+        advice = "Go online once, or use 'small'." if tag else "Restore its files, or use 'small'."
         raise UserError(f"CLIP '{name}' cannot be loaded ({reason}). {advice}") from None
     return model.eval().requires_grad_(False), words
 
@@ -49,7 +49,7 @@ def check_tag(name: str) -> None:
     if name not in known:
         model = name.partition("/")[0]
         near = sorted(k for k in known if k.startswith(f"{model}/"))[:4] or [SUGGESTED]
-        raise UserError(f"There is no CLIP '{name}'. Use 'digit', a folder, or MODEL/TAG: {', '.join(near)}.")
+        raise UserError(f"There is no CLIP '{name}'. Use 'small', a folder, or MODEL/TAG: {', '.join(near)}.")
 
 
 def own_vocabulary(folder: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Damaged copies of digits, for training the digit CLIP and for testing what it knows of quality.
+"""Damaged copies of images, for training a small CLIP and for testing what it knows of quality.
 
-Images are float [N, 1, H, W] in [0, 1], 0 is paper and 1 is ink. `DAMAGE[quality]` makes the images that
-the quality codes of `captions.py` name: noisy, blurred, broken, smudged, and no digit at all.
+Images are float [N, C, H, W] in [0, 1]; of drawings 0 is paper and 1 is ink. `DAMAGE[quality]` makes the images that
+the quality codes of `captions.py` name: noisy, blurred, broken, smudged, and of no class at all.
 """
 
 import math
@@ -31,10 +31,12 @@ def _bell(sigma: Tensor, reach: int = 6) -> Tensor:
 
 
 def _filter(x: Tensor, kernel: Tensor) -> Tensor:
-    """Each image [N, 1, H, W] filtered with its own kernel [N, K] along both axes."""
-    n, reach = len(x), kernel.shape[1] // 2
-    x = F.conv2d(x.transpose(0, 1), kernel[:, None, :, None], padding=(reach, 0), groups=n)
-    return F.conv2d(x, kernel[:, None, None, :], padding=(0, reach), groups=n).transpose(0, 1)
+    """Each image [N, C, H, W] filtered with its own kernel [N, K] along both axes."""
+    n, channels, reach = *x.shape[:2], kernel.shape[1] // 2
+    kernel = kernel.repeat_interleave(channels, 0)
+    y = x.flatten(0, 1)[None]  # [1, N C, H, W]
+    y = F.conv2d(y, kernel[:, None, :, None], padding=(reach, 0), groups=n * channels)
+    return F.conv2d(y, kernel[:, None, None, :], padding=(0, reach), groups=n * channels).view_as(x)
 
 
 def broken(x: Tensor, rng: torch.Generator) -> Tensor:
@@ -67,25 +69,25 @@ def _moved(x: Tensor, right: Tensor, down: Tensor) -> Tensor:
     return F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), align_corners=False)
 
 
-# ---------------------------------------------------------------- no digit at all
+# ---------------------------------------------------------------- no class at all
 
 
 def shuffled(x: Tensor, rng: torch.Generator) -> Tensor:
     """The image cut into 4x4 tiles that are put back in random order."""
     n, side = len(x), x.shape[-1] // 4
-    tiles = F.unfold(x, side, stride=side)  # [N, side^2, 16]
+    tiles = F.unfold(x, side, stride=side)  # [N, C side^2, 16]
     order = torch.rand(n, 1, 16, generator=rng).argsort(2).expand_as(tiles)
     return F.fold(tiles.gather(2, order), x.shape[2:], side, stride=side)
 
 
 def overlaid(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Two digits of the batch over each other, turned by up to 180 degrees."""
+    """Two images of the batch over each other, turned by up to 180 degrees."""
     both = (jitter(x[torch.randperm(len(x), generator=rng)], rng, turn=180) for _ in range(2))
     return torch.maximum(*both)
 
 
 def fragments(x: Tensor, rng: torch.Generator) -> Tensor:
-    """A turned digit with nine gaps: marks, but no digit."""
+    """A turned image with nine gaps: marks, but no class."""
     x = jitter(x, rng, turn=180)
     for _ in range(3):
         x = broken(x, rng)
@@ -100,8 +102,8 @@ def static(x: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def junk(x: Tensor, rng: torch.Generator) -> Tensor:
-    """One of: shuffled tiles, digits over each other, fragments, noise."""
-    kinds = torch.stack([f(x, rng) for f in (shuffled, overlaid, fragments, static)])  # [4, N, 1, H, W]
+    """One of: shuffled tiles, images over each other, fragments, noise."""
+    kinds = torch.stack([f(x, rng) for f in (shuffled, overlaid, fragments, static)])  # [4, N, C, H, W]
     pick = torch.randint(4, (len(x),), generator=rng)
     return kinds[pick, torch.arange(len(x))]
 

@@ -12,12 +12,11 @@ from eval import html_images as images
 from eval import html_numbers as numbers
 from eval.formats import plural
 from eval.html_parts import Sprite
-from eval.report import Report, kind_of
+from eval.report import Report, kind_of, standard
 from eval.words import WORDS, full_title
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE = "report.html", "report.css"
-OWN_CLIP = ("clip", "clip:digit")
 
 
 def to_html(report: Report) -> str:
@@ -120,6 +119,8 @@ def command(report: Report) -> str:
     """The command that makes this report again; for files, from the folder that holds the file."""
     source, plan = report.source, report.plan
     parts = ["python", "-m", "app", "score", source.given or source.name]
+    if source.dataset != "mnist" and source.kind != "checkpoint":  # a checkpoint knows its own
+        parts += ["--data", source.dataset]
     if plan["per_class"] is not None:
         parts += ["--per-class", str(plan["per_class"])]
     parts += ["--seed", str(plan["seed"])]
@@ -127,7 +128,7 @@ def command(report: Report) -> str:
         if source.sample and option in source.sample:
             parts += [f"--{option.replace('_', '-')}", str(source.sample[option])]
     clip = next((s.split("@")[0] for s in report.scorers if kind_of(s) == "clip"), "clip")
-    if clip not in OWN_CLIP:
+    if clip not in ("clip", *standard(source.dataset)):
         parts += ["--clip", clip.removeprefix("clip:")]
     parts += ["--cas"] if "accuracy_score" in report.details else []
     return shlex.join(parts)

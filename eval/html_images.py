@@ -5,6 +5,7 @@ from torch import Tensor
 
 from eval.errors import UserError
 from eval.formats import probability
+from eval.forms import form
 from eval.html_parts import Sprite
 from eval.report import Report
 from eval.sources import RealSource
@@ -82,24 +83,21 @@ def closest(report: Report, sprite: Sprite) -> list[dict]:
 
 
 def on_paper(report: Report) -> bool:
-    """Whether the images are strokes of a pen; no where their data set is not on this machine."""
-    data = _training_data(report)
-    return data is not None and data.spec.strokes
+    """Whether the images are strokes of a pen; no where nobody knows their data set."""
+    try:
+        return form(report.source.dataset).strokes
+    except UserError:
+        return False
 
 
 def _training(report: Report) -> tuple[Tensor, Tensor] | None:
     """Training images and labels; None where they cannot be read or have another form."""
-    data = _training_data(report)
-    same = data is not None and data.images.shape[1:] == report.images.shape[1:]
-    return (data.images, data.labels) if same else None
-
-
-def _training_data(report: Report):
-    """The training split that the report's source belongs to; None where it cannot be read."""
     try:
-        return RealSource("train", report.source.dataset).data
+        data = RealSource("train", report.source.dataset).data
     except UserError:
         return None
+    same = data.images.shape[1:] == report.images.shape[1:]
+    return (data.images, data.labels) if same else None
 
 
 def _named(report: Report, i: int) -> str:

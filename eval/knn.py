@@ -1,9 +1,10 @@
-"""The judge that learned nothing: the training digits nearest in pixels vote. Its card: `python -m eval.knn`.
+"""The judge that learned nothing: the training images nearest in pixels vote. Its card: `python -m eval.knn [DATA]`.
 
 It shares neither architecture nor training with the networks, hence none of their blind spots.
 """
 
 import json
+import sys
 
 import torch
 from torch import Tensor
@@ -13,24 +14,24 @@ from eval.judge import JUDGES
 from eval.neighbours import nearest, pixels
 from eval.sources import RealSource
 
-HELD_OUT = 5_000  # the last training digits, on which the two numbers below were chosen, the others voting
+HELD_OUT = 5_000  # the last training images, on which the two numbers below were chosen, the others voting
 K = 7  # neighbours that vote; most accurate of COUNTS there
-SMOOTHING = 0.0005  # of the votes, given to every digit; least log loss of SHARES there
+SMOOTHING = 0.0005  # of the votes, given to every class; least log loss of SHARES there
 COUNTS = range(1, 16)
 SHARES = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
 class KnnScorer:
-    """k nearest neighbours among the training digits: the digit read, its probability, and all of them.
+    """k nearest neighbours among the training images: the class read, its probability, and all of them.
 
-    A training digit that is judged finds itself first, so its scores are no evidence.
+    A training image that is judged finds itself first, so its scores are no evidence.
     """
 
     name = "knn"
     asked = ("knn_confidence",)
 
-    def __init__(self):
-        source = RealSource("train")
+    def __init__(self, dataset: str = "mnist"):
+        source = RealSource("train", dataset)
         self.references, self.labels = source.data.images, source.data.labels
         self.classes = len(source.class_names)
         self.id = f"knn:pixels@{source.info.sha256[:12]}/k{K}"
@@ -77,11 +78,11 @@ def log_loss(p: Tensor, labels: Tensor) -> float:
     return -p.double().gather(1, labels[:, None]).log().mean().item()
 
 
-def held_out() -> dict[str, dict]:
-    """Accuracy for every count of voters, and for K the log loss for every smoothing, on the digits held out."""
-    data = RealSource("train").data
-    known, labels = data.labels[:-HELD_OUT], data.labels[-HELD_OUT:]
-    _, indices = nearest(data.images[-HELD_OUT:], data.images[:-HELD_OUT], max(COUNTS))
+def held_out(source: RealSource) -> dict[str, dict]:
+    """Accuracy for every count of voters, and for K the log loss for every smoothing, on the images held out."""
+    data, border = source.data, -min(HELD_OUT, len(source.data.labels) // 10)
+    known, labels = data.labels[:border], data.labels[border:]
+    _, indices = nearest(data.images[border:], data.images[:border], max(COUNTS))
     counted = {k: votes(known[indices[:, :k]], len(data.spec.class_names)) for k in COUNTS}
     return {
         "held_out_accuracy": {str(k): (v.argmax(1) == labels).double().mean().item() for k, v in counted.items()},
@@ -89,9 +90,9 @@ def held_out() -> dict[str, dict]:
     }
 
 
-def main() -> None:
-    """Write the card, and print what the judge reaches on the real test digits."""
-    scorer, source, test = KnnScorer(), RealSource("train"), RealSource("test").data
+def main(dataset: str = "mnist") -> None:
+    """Write the card, and print what the judge reaches on the real test images."""
+    scorer, source, test = KnnScorer(dataset), RealSource("train", dataset), RealSource("test", dataset).data
     card = {
         "name": "knn",
         "role": "reports beside the classifier; learned nothing",
@@ -100,21 +101,21 @@ def main() -> None:
         "dataset": source.info.dataset,
         "class_names": list(source.class_names),
         "training": {
-            "split": f"train, all {len(scorer.labels)} images; k and smoothing chosen on the last {HELD_OUT}",
+            "split": f"train, all {len(scorer.labels)} images; k and smoothing chosen on the last {HELD_OUT} of MNIST",
             "k": K,
             "weights": "by rank, k for the nearest to 1 for the farthest",
             "smoothing": SMOOTHING,
-            **held_out(),
-            "command": "python -m eval.knn",
+            **held_out(source),
+            "command": "python -m eval.knn" + f" {dataset}" * (dataset != "mnist"),
         },
         "test": measured(scorer.probabilities(test.images), test.labels),
         "sha256": source.info.sha256,
     }
-    folder = JUDGES / "knn"
+    folder = JUDGES / dataset / "knn"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     print(card["test"]["accuracy"])
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -28,9 +28,9 @@ SAMPLE = 100  # training images of each label that the unit of distance is measu
 Measure = Callable[[Tensor, Tensor], Tensor]  # uint8 [N, C, H, W], int64 [N] -> float [N]
 
 
-def confidence(_least: float, _dataset: str) -> Measure:
+def confidence(_least: float, dataset: str) -> Measure:
     """The probability that the judge `selector` gives to the class asked for."""
-    judge = load_judge("selector")
+    judge = load_judge("selector", dataset)
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return in_blocks(judge.probabilities, images).gather(1, labels[:, None])[:, 0]
@@ -38,9 +38,9 @@ def confidence(_least: float, _dataset: str) -> Measure:
     return measure
 
 
-def clip_margin(_least: float, _dataset: str) -> Measure:
+def clip_margin(_least: float, dataset: str) -> Measure:
     """CLIP's cosine with the caption of the class asked for, less that with the best other caption."""
-    clip = load_clip("digit")
+    clip = load_clip(dataset=dataset)
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return margins(in_blocks(clip.cosines, images), labels)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eval.clip import ClipModel, load_clip, margins
-from eval.scorers import Scorer, load_scorers, score
+from eval.scorers import Scorer, fitting, load_scorers, score
 from eval.sources import RealSource
 from eval.spaces import PREFIX, as_many, reference
 from eval.summary import summarise
@@ -25,6 +25,11 @@ PER_CLASS = ("accuracy", "second_accuracy", "clip_probability", "clip_margin")
 HELDOUT, INDEPENDENT = "heldout_margin", "independent_margin"
 
 
+def _loaded(dataset: str) -> tuple[Scorer, ...]:
+    """Those of SCORERS that have something to say of the data set."""
+    return load_scorers([name for name in SCORERS if name in fitting(dataset)], dataset=dataset)
+
+
 class Probe:
     """Judges images of one data set; what depends on the real ones alone is found out once."""
 
@@ -32,7 +37,7 @@ class Probe:
         self, dataset: str = "mnist", scorers: Sequence[Scorer] | None = None, independent: ClipModel | None = None
     ):
         """`independent`: a CLIP that no reward is made of, whose margin is looked at too."""
-        self.scorers = load_scorers(SCORERS) if scorers is None else tuple(scorers)
+        self.scorers = _loaded(dataset) if scorers is None else tuple(scorers)
         self.independent = independent
         self.train = RealSource("train", dataset)
         self.references = {}
@@ -61,7 +66,8 @@ class Probe:
         for name, (scorer, real) in self.references.items():
             found = real.measure(scorer.features(images), SETS).estimates
             row |= {f"{PREFIX[name]}{metric}": e.value for metric, e in found.items()}
-        row[HELDOUT] = float(margins(load_clip().cosines(images, "heldout"), labels).mean())
+        clip = load_clip(dataset=self.train.info.dataset)
+        row[HELDOUT] = float(margins(clip.cosines(images, "heldout"), labels).mean())
         if self.independent:
             row[INDEPENDENT] = float(margins(self.independent.cosines(images), labels).mean())
         each = summary.metrics["per_class"].items()

@@ -8,7 +8,8 @@ from eval.errors import UserError
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-# {name} is the class name as the data set spells it; {numeral} and {word} exist for digits only.
+# {name} is the class name as the data set spells it, {a_name} the same with its article; {numeral} and {word} exist for
+# digits only.
 DIGITS = {
     "default": (
         "a handwritten digit {numeral}",
@@ -24,27 +25,35 @@ DIGITS = {
     ),
 }
 GENERIC = {
-    "default": ("a photo of a {name}", "an image of a {name}", "a {name}"),
-    "heldout": ("this picture shows a {name}", "a close-up of one {name}"),
+    "default": ("a photo of {a_name}", "an image of {a_name}", "{a_name}"),
+    "heldout": ("this picture shows {a_name}", "a close-up of one {name}", "here you see {a_name}"),
 }
-TEMPLATES = {"mnist": DIGITS}
-PROMPT_SETS = tuple(DIGITS)
+TEMPLATES = {"mnist": DIGITS}  # what suits a data set better than GENERIC
+PROMPT_SETS = tuple(GENERIC)
+
+
+def article(phrase: str) -> str:
+    """ "frog" -> "a frog", "airplane" -> "an airplane"."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def fill(template: str, class_name: str) -> str:
-    """A template with its class named: `{name}`, and for the digits `{numeral}` and `{word}`."""
+    """A template with its class named: `{name}`, `{a_name}`, and for the digits `{numeral}` and `{word}`."""
     if class_name in WORDS:
         class_name = str(WORDS.index(class_name))
+    named = {"name": class_name, "a_name": article(class_name)}
     if class_name.isdigit() and int(class_name) < len(WORDS):
-        return template.format(name=class_name, numeral=class_name, word=WORDS[int(class_name)])
-    return template.format(name=class_name)
+        named |= {"numeral": class_name, "word": WORDS[int(class_name)]}
+    return template.format(**named)
+
+
+def templates(dataset: str) -> dict[str, tuple[str, ...]]:
+    """Prompt set -> templates of a data set, its own or the generic ones."""
+    return TEMPLATES.get(dataset, GENERIC)
 
 
 def captions(dataset: str, class_name: str, prompt_set: str = "default") -> list[str]:
-    """The captions of one class, one per template.
-
-    A data set without templates of its own gets the generic ones. `UserError` for an unknown set.
-    """
+    """The captions of one class, one per template. `UserError` for an unknown prompt set."""
     if prompt_set not in PROMPT_SETS:
         raise UserError(f"There is no prompt set '{prompt_set}'. Known: {', '.join(PROMPT_SETS)}.")
-    return [fill(t, class_name) for t in TEMPLATES.get(dataset, GENERIC)[prompt_set]]
+    return [fill(t, class_name) for t in templates(dataset)[prompt_set]]

@@ -20,13 +20,18 @@ from torch import Tensor
 
 from eval.atomic import atomic_folder
 from eval.errors import UserError
+from eval.forms import form
 from eval.npz import read_npz, write_npz
 from eval.report_files import IMAGES, JSON, SCHEMA, TABLE, read_head, read_table, sha256
 from eval.sources import RealSource, SourceInfo
 from eval.summary import Summary
 
-# Scorers that a report's id need not name.
-STANDARD = ("classifier", "second", "knn:pixels", "clip:digit", "shape", "neighbours")
+
+def standard(dataset: str) -> tuple[str, ...]:
+    """Names of the scorers that the id of a report on this data set need not list."""
+    data = form(dataset)
+    strokes = ("shape",) if data.strokes else ()
+    return ("classifier", "second", "knn:pixels", f"clip:{data.noun}", *strokes, "neighbours")
 
 
 def nothing() -> dict[str, dict]:
@@ -86,7 +91,7 @@ class Report:
         per_class, seed = self.plan["per_class"], self.plan["seed"]
         parts = ["all" if per_class is None else f"p{per_class}", f"s{seed}", self.source.settings]
         names = tuple(scorer.split("@")[0] for scorer in self.scorers)
-        if names != STANDARD:
+        if names != standard(self.source.dataset):
             parts.append("+".join(names))
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(filter(None, parts)))[:120]
 

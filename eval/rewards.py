@@ -2,10 +2,11 @@
 
 A judge that is optimised is no judge any more, so none of these is `classifier`, which reports, or `second`, which
 guards; the captions are those of the set "default", and "heldout" stays apart. The unit of `clip` and `clip-raw` is the
-standard deviation of real digits' margins.
+standard deviation of real images' margins.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -19,9 +20,9 @@ from eval.errors import UserError
 from eval.judge import JUDGES, load_judge
 from eval.sources import RealSource
 
-ENOUGH = 0.01  # quantile of the real digits' margins above which an image gains nothing more
-USUAL = JUDGES / "clip" / "usual.json"  # remake: python -m eval.rewards
-SHIFTS = ((0, 0), (1, 2), (-2, 1), (2, -1))  # pixels: what pleases a judge at one place only is no digit
+ENOUGH = 0.01  # quantile of the real images' margins above which an image gains nothing more
+USUAL = "usual.json"  # beside the shipped CLIP; remake: python -m eval.rewards [DATA]
+SHIFTS = ((0, 0), (1, 2), (-2, 1), (2, -1))  # pixels: what pleases a judge at one place only is no likeness
 Reward = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -30,17 +31,18 @@ def margin(clip: ClipModel, pixels: Tensor, labels: Tensor, prompt_set: str = "d
     return margins(clip.encode_pixels(pixels) @ clip.text_bank(prompt_set).T, labels)
 
 
-@lru_cache(maxsize=2)
-def usual(name: str = "digit") -> tuple[Tensor, float]:
-    """The margin [K] that all but a share ENOUGH of real training digits of each class reach, and their deviation.
+@lru_cache(maxsize=4)
+def usual(dataset: str = "mnist") -> tuple[Tensor, float]:
+    """The margin [K] that all but a share ENOUGH of real training images of each class reach, and their deviation.
 
-    Those of the shipped CLIP lie beside it: a visitor who lets it lead need not wait for 60,000 digits to be encoded.
+    They lie beside the shipped CLIP: a visitor who lets it lead need neither have all training images nor wait until
+    they are encoded.
     """
-    clip, train = load_clip(name), RealSource("train")
-    found = json.loads(USUAL.read_text()) if USUAL.exists() else {}
-    about = f"{clip.id}, {train.id}, {ENOUGH}"
-    if found.get("about") != about:
-        found = cache.facts(("usual margins", about), lambda: measured(clip, train))
+    clip, kept = load_clip(dataset=dataset), JUDGES / dataset / "clip" / USUAL
+    found = json.loads(kept.read_text()) if kept.exists() else {}
+    if not found.get("about", "").startswith(f"{clip.id}, ") or not found["about"].endswith(f", {ENOUGH}"):
+        train = RealSource("train", dataset)
+        found = cache.facts(("usual margins", clip.id, train.id, ENOUGH), lambda: measured(clip, train))
     return torch.tensor(found["enough"]), found["deviation"]
 
 
@@ -58,30 +60,30 @@ def shifted(value: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
     return sum(value(pixels.roll(shift, (2, 3))) for shift in SHIFTS) / len(SHIFTS)
 
 
-def clip_margin() -> Reward:
-    """The margin over the captions, as far as real digits usually reach: 0, or below where it falls short.
+def clip_margin(dataset: str) -> Reward:
+    """The margin over the captions, as far as real images usually reach: 0, or below where it falls short.
 
     What is good enough gains nothing by becoming more typical, so that variety is not traded for nothing.
     """
-    clip, (enough, unit) = load_clip(), usual()
+    clip, (enough, unit) = load_clip(dataset=dataset), usual(dataset)
     return lambda pixels, labels: shifted(
         lambda moved: ((margin(clip, moved, labels) - enough[labels]) / unit).clamp(max=0), pixels
     )
 
 
-def clip_raw() -> Reward:
+def clip_raw(dataset: str) -> Reward:
     """The margin without an end: what happens when a judge is simply maximised."""
-    clip, (_, unit) = load_clip(), usual()
+    clip, (_, unit) = load_clip(dataset=dataset), usual(dataset)
     return lambda pixels, labels: margin(clip, pixels, labels) / unit
 
 
-def clip_selector() -> Reward:
+def clip_selector(dataset: str) -> Reward:
     """Half `clip`, half the log-probability of the judge that chooses settings."""
-    first, net = clip_margin(), load_judge("selector").net
+    first, net = clip_margin(dataset), load_judge("selector", dataset).net
     return lambda pixels, labels: (first(pixels, labels) - F.cross_entropy(net(pixels), labels, reduction="none")) / 2
 
 
-REWARDS: dict[str, Callable[[], Reward]] = {
+REWARDS: dict[str, Callable[[str], Reward]] = {
     "clip": clip_margin,
     "clip-raw": clip_raw,
     "clip+selector": clip_selector,
@@ -89,19 +91,19 @@ REWARDS: dict[str, Callable[[], Reward]] = {
 TUNED = {"clip": ("clip",), "clip-raw": ("clip",), "clip+selector": ("clip", "selector")}  # judges that are used up
 
 
-def reward(name: str) -> Reward:
-    """`UserError` with the known names if there is none called `name`."""
+def reward(name: str, dataset: str = "mnist") -> Reward:
+    """For images of a data set. `UserError` with the known names if there is none called `name`."""
     if name not in REWARDS:
         raise UserError(f"There is no reward '{name}'. Known: {', '.join(REWARDS)}.")
-    return REWARDS[name]()
+    return REWARDS[name](dataset)
 
 
-def main() -> None:
+def main(dataset: str = "mnist") -> None:
     """Write the usual margins of the shipped CLIP beside it."""
-    clip, train = load_clip(), RealSource("train")
+    clip, train = load_clip(dataset=dataset), RealSource("train", dataset)
     found = {"about": f"{clip.id}, {train.id}, {ENOUGH}"} | measured(clip, train)
-    USUAL.write_text(json.dumps(found, indent=1) + "\n")
+    (JUDGES / dataset / "clip" / USUAL).write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -1,4 +1,4 @@
-"""Per-image scores. A scorer maps images and the digits asked for to columns of a table.
+"""Per-image scores. A scorer maps images and the classes asked for to columns of a table.
 
 Columns of an image never depend on the images beside it. A new scorer is one class and one line in
 `SCORERS`; what is averaged from its columns is one line in `summary.METRICS`.
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from eval import cache
 from eval.cache import BLOCK
-from eval.clip import load_clip, margins
+from eval.clip import SMALL, load_clip, margins
 from eval.errors import UserError
+from eval.forms import form
 from eval.judge import load_judge
 from eval.knn import KnnScorer
 from eval.memorisation import NeighbourScorer
@@ -27,7 +28,7 @@ class Scorer(Protocol):
     """What measures one image at a time.
 
     `id`: name and hash of the weights (and prompt set); `columns`: what a call returns, in order;
-    `asked`: those of them that depend on the digit asked for.
+    `asked`: those of them that depend on the class asked for.
     """
 
     id: str
@@ -40,17 +41,17 @@ class Scorer(Protocol):
 
 
 class Judge(Scorer, Protocol):
-    """A scorer that reads a digit, and has a space of features in which sets of images can be compared."""
+    """A scorer that reads a class, and has a space of features in which sets of images can be compared."""
 
     def features(self, images: Tensor) -> Tensor:
         """uint8 [N, C, H, W] -> float32 [N, d]."""
 
 
 class ClassifierScorer:
-    """A classifier judge: the digit it sees, its probability for the digit asked for, and all of them."""
+    """A classifier judge: the class it sees, its probability for the class asked for, and all of them."""
 
-    def __init__(self, name: str = "classifier"):
-        self.name, self.judge = name, load_judge(name)
+    def __init__(self, name: str = "classifier", dataset: str = "mnist"):
+        self.name, self.judge = name, load_judge(name, dataset)
         self.id = self.judge.id
         self.asked = (f"{name}_confidence",)
         self.columns = (f"{name}_label", *self.asked, *_each(name, len(self.judge.card["class_names"])))
@@ -65,19 +66,19 @@ class ClassifierScorer:
 
 
 class ClipScorer:
-    """CLIP against a caption of each digit.
+    """CLIP against a caption of each class.
 
-    `clip_probability` is the softmax over the digits at the model's own scale; `clip_cosine` is the
+    `clip_probability` is the softmax over the classes at the model's own scale; `clip_cosine` is the
     cosine with the caption asked for, and `clip_margin` that minus the best other caption's: these two
     are free of the scale. The raw cosine is the CLIPScore before its factor (2.5 or 100 by tool).
     """
 
     asked = ("clip_probability", "clip_margin", "clip_cosine")
 
-    def __init__(self, name: str = "digit"):
-        self.clip = load_clip(name)
+    def __init__(self, name: str = SMALL, dataset: str = "mnist"):
+        self.clip = load_clip(name, dataset)
         self.id = self.clip.id
-        self.name = "clip" if name == "digit" else f"clip:{name}"
+        self.name = "clip" if name == SMALL else f"clip:{name}"
         self.columns = ("clip_label", *self.asked, *_each("clip", len(self.clip.class_names)))
 
     def features(self, images: Tensor) -> Tensor:
@@ -95,22 +96,32 @@ class ClipScorer:
         }
 
 
-SCORERS: dict[str, Callable[[str], Scorer]] = {
-    "classifier": lambda clip: ClassifierScorer("classifier"),
-    "second": lambda clip: ClassifierScorer("second"),
-    "knn": lambda clip: KnnScorer(),
-    "clip": lambda clip: ClipScorer(clip),
-    "shape": lambda clip: ShapeScorer(),
-    "neighbours": lambda clip: NeighbourScorer(),
+SCORERS: dict[str, Callable[[str, str], Scorer]] = {
+    "classifier": lambda clip, dataset: ClassifierScorer("classifier", dataset),
+    "second": lambda clip, dataset: ClassifierScorer("second", dataset),
+    "knn": lambda clip, dataset: KnnScorer(dataset),
+    "clip": ClipScorer,
+    "shape": lambda clip, dataset: ShapeScorer(),
+    "neighbours": lambda clip, dataset: NeighbourScorer(dataset),
 }
+OF_STROKES = ("shape",)  # what has something to measure in handwriting only
 
 
-def load_scorers(names: Sequence[str] = tuple(SCORERS), clip: str = "digit") -> tuple[Scorer, ...]:
-    """The scorers called `names`; `clip` says which CLIP model (see eval/clip.py). `UserError` for others."""
+def fitting(dataset: str) -> tuple[str, ...]:
+    """Names of the scorers that have something to say of a data set's images."""
+    return tuple(name for name in SCORERS if form(dataset).strokes or name not in OF_STROKES)
+
+
+def load_scorers(names: Sequence[str] | None = None, clip: str = SMALL, dataset: str = "mnist") -> tuple[Scorer, ...]:
+    """The scorers called `names` (None: all that fit); `clip` says which CLIP model (see eval/clip.py).
+
+    `UserError` for an unknown name, and for a judge that is not there yet.
+    """
+    names = fitting(dataset) if names is None else names
     unknown = [name for name in names if name not in SCORERS]
     if unknown or not names:
         raise UserError(f"There is no scorer '{next(iter(unknown), '')}'. Known: {', '.join(SCORERS)}.")
-    return tuple(SCORERS[name](clip) for name in names)
+    return tuple(SCORERS[name](clip, dataset) for name in names)
 
 
 def score(

@@ -26,6 +26,7 @@ class SourceInfo:
     labelled: bool = True  # False: nobody said which digits these should be; all labels are -1
     given: str = ""  # what the command line was given, without its folders; "" where that is the name
     seeded: bool = True  # False: nobody said which seeds these have; they are numbered in an order of our own
+    origin: str = ""  # of the real images it is held against, where they are not the published ones
     config: dict | None = None  # of a checkpoint, plain JSON: "network", "train" and "parent"
 
 
@@ -49,11 +50,17 @@ class ImageSource(Protocol):
 
 
 class Form(Protocol):
-    """What images of a data set look like."""
+    """What images of a data set look like: an entry of `diffusion_core.data.DATASETS`, which says what each means."""
 
     name: str
     class_names: tuple[str, ...]
     shape: tuple[int, int, int]  # channels, height, width
+    mean: float
+    std: float
+    noun: str
+    strokes: bool
+    flip: bool
+    outside: str
 
 
 class Source:

@@ -74,6 +74,7 @@ class CheckpointSource(DrawnSource):
                 sample=to_dict(self.sample) | led,
                 sha256=meta.sha256,
                 images_seen=meta.images_seen,
+                origin=meta.data.origin if meta.data else "",
                 rewards=tuple(dict.fromkeys((*meta.rewards, *(lead.scorers if self.lead else ())))),
                 config={key: value for key, value in to_dict(meta).items() if key in ("network", "train", "parent")},
             )
@@ -111,7 +112,7 @@ class RealSource(Source):
         sha256 = digest(self.data.images, self.data.labels)
         names = self.data.spec.class_names
         name = f"real/{dataset}-{split}@{sha256[:12]}"
-        super().__init__(SourceInfo(name, "real", "real", dataset, names, sha256=sha256))
+        super().__init__(SourceInfo(name, "real", "real", dataset, names, sha256=sha256, origin=self.data.spec.origin))
 
     def plan(self, per_class: int | None, seed: int = 0) -> tuple[Tensor, Tensor]:
         """None: the whole split in its order. Otherwise a draw without return that only `seed` decides."""

@@ -97,7 +97,7 @@ def test_a_run_goes_on_with_the_clip_it_began_with(tmp_path):
         Looks(tmp_path, 1, 100)
     (tmp_path / looks.LOOKS).write_text('{"images": 0}\n')
     with pytest.raises(UserError, match="began with none"):
-        Looks(tmp_path, 1, 100, independent="digit")
+        Looks(tmp_path, 1, 100, independent="small")
     assert Looks(tmp_path, 1, 100).independent is None
 
 

@@ -6,23 +6,28 @@ import random
 import pytest
 import torch
 
+from diffusion_core.data import DataSpec, spec
 from eval import measure
 from eval.bpe import BYTES, SPECIAL, write_bpe
 from eval.captions import (
     ILLEGIBLE,
     JUNK,
-    NONSENSE,
     OPEN,
+    all_classes,
     caption,
     claim,
     describe,
     strange_word,
     truth,
+    vocabulary,
 )
 from eval.damage import DAMAGE, damaged
 from eval.errors import UserError
 from eval.prompts import DIGITS, GENERIC, PROMPT_SETS, WORDS, captions, fill
-from eval.train_clip import batch, ten_digits, wordings
+from eval.train_clip import batch, wordings
+
+MNIST = spec("mnist")
+WORDED = vocabulary(MNIST)
 
 
 def bar(width: int, lean: float = 0.0, height: int = 20) -> torch.Tensor:
@@ -111,18 +116,18 @@ def test_a_claim_is_true_of_its_own_image():
 def test_captions_say_what_they_claim():
     rng = random.Random(0)
     for _ in range(200):
-        said = caption((7, OPEN, 0, 2, OPEN, OPEN), rng).text
+        said = caption((7, OPEN, 0, 2, OPEN, OPEN), WORDED, rng).text
         assert "7" in said or "seven" in said
         assert any(word in said for word in ("thin", "fine", "light"))
         assert "right" in said
-        assert caption((OPEN, ILLEGIBLE, OPEN, OPEN, OPEN, OPEN), rng).text in NONSENSE
+        assert caption((OPEN, ILLEGIBLE, OPEN, OPEN, OPEN, OPEN), WORDED, rng).text in WORDED.nonsense
 
 
 def test_held_out_wordings_never_occur_in_training():
     rng = random.Random(0)
     forbidden = {c for d in range(10) for c in captions("mnist", str(d), "heldout")}
-    seen = {caption((d, *[OPEN] * 5), rng).text for d in range(10) for _ in range(2000)}
-    seen |= {text for _ in range(500) for text in ten_digits(rng)}
+    seen = {caption((d, *[OPEN] * 5), WORDED, rng).text for d in range(10) for _ in range(2000)}
+    seen |= {text for _ in range(500) for text in all_classes(WORDED, rng)}
     assert not seen & forbidden
     assert len(seen) > 500
 
@@ -135,7 +140,7 @@ def test_prompt_sets_share_no_template():
 
 def test_captions_of_a_class():
     assert captions("mnist", "7")[:2] == ["a handwritten digit 7", "the number seven"]
-    assert captions("clothes", "ankle boot")[0] == "a photo of a ankle boot"
+    assert captions("clothes", "ankle boot")[0] == "a photo of an ankle boot"
     assert fill("{numeral} {word} {name}", "0") == "0 zero 0"
     assert len({c for d in range(10) for c in captions("mnist", str(d), "heldout")}) == 40
     with pytest.raises(UserError, match="Known: default, heldout"):
@@ -145,9 +150,41 @@ def test_captions_of_a_class():
 def test_ten_digits_differ_only_in_the_digit():
     rng = random.Random(1)
     for _ in range(50):
-        texts = ten_digits(rng)
+        texts = all_classes(WORDED, rng)
         names = [str(d) if str(d) in text else WORDS[d] for d, text in enumerate(texts)]
         assert len({text.replace(name, "#") for text, name in zip(texts, names, strict=True)}) == 1
+
+
+SHAPES = DataSpec("shapes", ("red square", "disc", "airy cross"), (3, 32, 32), 0.5, 0.25, noun="shape")
+
+
+def test_what_is_no_handwriting_is_spoken_of_by_its_class_names():
+    words, rng = vocabulary(SHAPES), random.Random(0)
+    codes = describe(torch.rand(3, 3, 32, 32), torch.arange(3), torch.tensor([0, 1, ILLEGIBLE]), SHAPES.strokes)
+    assert codes.tolist() == [[0, 0] + [OPEN] * 4, [1, 1] + [OPEN] * 4, [JUNK, ILLEGIBLE] + [OPEN] * 4]
+    for label, name in enumerate(SHAPES.class_names):
+        said = {caption((label, *[OPEN] * 5), words, rng).text for _ in range(300)}
+        assert all(name in text for text in said) and len(said) > 10
+        assert not said & set(captions("shapes", name, "heldout"))
+    assert "a photo of an airy cross" in said and not any("a airy" in text for text in said)
+    assert "not a shape" in words.nonsense
+    texts = all_classes(words, rng)
+    assert [name in text for name, text in zip(SHAPES.class_names, texts, strict=True)] == [True] * 3
+
+
+def test_a_batch_of_pictures_in_colour():
+    images = torch.randint(0, 256, (300, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    x, codes = batch(SHAPES, images, torch.arange(300) % 3, torch.Generator().manual_seed(0))
+    assert x.shape == images.shape and x.min() >= 0 and x.max() <= 1 + 1e-6
+    assert (codes[:, 2:] == OPEN).all() and set(codes[:, 0].tolist()) == {0, 1, 2, JUNK}
+    assert len(torch.unique(codes[:, 1])) == ILLEGIBLE + 1
+
+
+def test_every_channel_is_damaged_alike():
+    x = torch.rand(6, 1, 32, 32, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+    for code in (2, 3, 4):  # blurred, broken, smudged; noise differs from channel to channel
+        worse = DAMAGE[code](x, torch.Generator().manual_seed(1))
+        torch.testing.assert_close(worse[:, 0], worse[:, 2])
 
 
 def test_a_strange_word_is_only_added():
@@ -187,11 +224,11 @@ def test_damaged_leaves_clean_images_alone_and_repeats_with_its_seed():
 
 def test_batch_and_wordings_agree():
     images = (bar(3) * 255).to(torch.uint8).repeat(300, 1, 1, 1)
-    x, codes = batch(images, torch.full((300,), 1), torch.Generator().manual_seed(0))
+    x, codes = batch(MNIST, images, torch.full((300,), 1), torch.Generator().manual_seed(0))
     assert x.shape == (300, 1, 28, 28) and x.min() >= 0 and x.max() <= 1
     clean = (codes[:, 1] == 0).float().mean().item()
     assert clean == pytest.approx(0.7, abs=0.08)
-    texts, claims = wordings(codes, random.Random(0))
+    texts, claims = wordings(codes, WORDED, random.Random(0))
     true, _ = truth(codes, claims)
     assert len(texts) == len(claims) and true.any(0).all()  # each caption is true of some image
 
@@ -202,7 +239,7 @@ def test_batch_and_wordings_agree():
 def test_vocabulary_spells_every_caption(tmp_path):
     import open_clip
 
-    size = write_bpe(tmp_path / "bpe.txt.gz")
+    size = write_bpe(tmp_path / "bpe.txt.gz", WORDED)
     raw = gzip.decompress((tmp_path / "bpe.txt.gz").read_bytes()).decode()
     assert not raw.endswith("\n")
     assert size == BYTES + raw.count("\n") + SPECIAL
@@ -213,5 +250,5 @@ def test_vocabulary_spells_every_caption(tmp_path):
         tokens = tokenizer.encode(text)
         assert len(tokens) <= 18, text  # start and end fit too
         assert tokenizer.decode(tokens).replace(" ", "") == text.replace(" ", "")
-    write_bpe(tmp_path / "again.txt.gz")
+    write_bpe(tmp_path / "again.txt.gz", WORDED)
     assert (tmp_path / "again.txt.gz").read_bytes() == (tmp_path / "bpe.txt.gz").read_bytes()

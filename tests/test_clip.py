@@ -11,24 +11,24 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from diffusion_core.data import load
+from diffusion_core.data import load, spec
 from eval import measure
-from eval.captions import THICK, THIN
+from eval.captions import THICK, THIN, vocabulary
 from eval.cards import measured
-from eval.clip import load_clip, load_digit_clip, prepare
+from eval.clip import load_clip, load_small_clip, prepare
 from eval.clip_files import CONFIG, WEIGHTS
 from eval.errors import UserError
 from eval.judge import JUDGES
 from eval.meaning import damage_auc, shape_auc
 from eval.prompts import PROMPT_SETS, captions
 
-FOLDER = JUDGES / "clip"
+FOLDER = JUDGES / "mnist" / "clip"
 PART = slice(None, None, 5)
 
 
 @pytest.fixture(scope="module")
 def clip():
-    return load_clip("digit")
+    return load_clip()
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,14 @@ def test_open_clip_loads_it_bit_for_bit(clip):
 
 def test_open_clip_finds_the_tokenizer_from_the_root(clip, monkeypatch):
     monkeypatch.chdir(JUDGES.parent.parent)
-    tokens = open_clip.get_tokenizer("local-dir:checkpoints/judges/clip")(["a thin seven", "not a digit"])
+    tokens = open_clip.get_tokenizer("local-dir:checkpoints/judges/mnist/clip")(["a thin seven", "not a digit"])
     assert torch.equal(tokens, clip.tokenizer(["a thin seven", "not a digit"]))
     assert tokens.shape == (2, 20)
 
 
 def test_it_loads_from_anywhere(monkeypatch, tmp_path, clip):
     monkeypatch.chdir(tmp_path)
-    again = load_digit_clip(FOLDER)
+    again = load_small_clip(FOLDER, spec("mnist"))
     assert torch.equal(again.text_bank(), clip.text_bank())
 
 
@@ -135,7 +135,10 @@ def test_a_thin_seven_is_a_thin_seven(clip, real_digits):
 
 
 def test_captions_rank_damage_and_shape(clip, real_digits):
-    damage, shape = damage_auc(clip, real_digits.images[:400]), shape_auc(clip, real_digits.images[:2000])
+    damage, shape = (
+        damage_auc(clip, real_digits.images[:400], vocabulary(spec("mnist"))),
+        shape_auc(clip, real_digits.images[:2000]),
+    )
     assert len(damage) == 5 and min(damage.values()) > 0.8, damage
     assert len(shape) == 6 and min(shape.values()) > 0.8, shape
 
@@ -159,7 +162,7 @@ def test_a_missing_file_is_named(tmp_path, name):
     copy = shutil.copytree(FOLDER, tmp_path / "clip")
     (copy / name).unlink()
     with pytest.raises(UserError, match=name):
-        load_digit_clip(copy)
+        load_small_clip(copy, spec("mnist"))
 
 
 def test_damaged_weights_are_refused(tmp_path):
@@ -168,7 +171,7 @@ def test_damaged_weights_are_refused(tmp_path):
     raw[len(raw) // 2] ^= 1
     (copy / WEIGHTS).write_bytes(raw)
     with pytest.raises(UserError, match="damaged"):
-        load_digit_clip(copy)
+        load_small_clip(copy, spec("mnist"))
 
 
 def random_clip(folder, size: int):

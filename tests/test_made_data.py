@@ -24,7 +24,7 @@ from eval.data_card import to_card as set_card
 from eval.errors import UserError
 from eval.filters import Sieve
 from eval.findings import findings
-from eval.html import to_html
+from eval.html import command, to_html
 from eval.memorisation import NeighbourScorer
 from eval.model_card import to_card
 from eval.report import load
@@ -131,6 +131,9 @@ def test_csv_and_card_name_classes(report):
     scopes = [row["scope"] for row in csv.DictReader(io.StringIO(to_csv(report)))]
     assert list(dict.fromkeys(scopes)) == ["overall", *NAMES]
     card = to_card(report)
+    assert command(report) == "python -m app score made --per-class 20 --seed 0"
+    file = replace(report, source=replace(report.source, kind="folder", given="mine"))
+    assert command(file) == "python -m app score mine --data made --per-class 20 --seed 0"
     assert "60 images" in card and "real test images" in card and not re.search(r"\bdigits?\b", card)
 
 

@@ -100,7 +100,7 @@ class Cosines:
 
 def test_clip_margin_and_probability_by_hand(monkeypatch):
     given = Cosines([[0.5, 0.2, 0.4], [0.5, 0.2, 0.4]])
-    monkeypatch.setattr("eval.scorers.load_clip", lambda name: given)
+    monkeypatch.setattr("eval.scorers.load_clip", lambda name, dataset: given)
     columns = ClipScorer("given")(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.tensor([0, 1]))
     assert columns["clip_label"].tolist() == [0, 0]
     assert columns["clip_cosine"].tolist() == pytest.approx([0.5, 0.2])
