@@ -88,11 +88,11 @@ def sample(arguments: Namespace) -> dict:
 
     model = checkpoints.load(checkpoint_folder(arguments.checkpoint))
     config = sample_config(model.meta.sample, arguments)
-    classes = model.meta.network.classes
+    names = model.spec.class_names
     if arguments.write is None:
-        labels, seeds = plan(arguments.per_class, arguments.seed, classes, arguments.labels)
+        labels, seeds = plan(arguments.per_class, arguments.seed, len(names), arguments.labels)
     else:
-        labels, seeds = written(arguments.write, arguments.seed, classes)
+        labels, seeds = written(arguments.write, arguments.seed, names)
     check_writable(arguments.out)
     with Bar(arguments, "drawing") as progress:
         images = generate(

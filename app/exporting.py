@@ -19,7 +19,7 @@ from eval.filters import FILTERS
 from eval.sources import CheckpointSource
 from eval.synthesis import Block, Request, Round, Synthesis
 from eval.tally import MOST, Tally
-from eval.writers import FORMATS, DataSet
+from eval.writers import FORMATS, PLACE, DataSet
 
 SET, CARD, FILTERED = "set", "README.md", "filtered.csv"
 BLOCK = 1000  # digits
@@ -57,7 +57,7 @@ class Job:
         }
 
     def command(self, count: int) -> str:
-        """The command line that makes `count` of these digits in a folder "digits"."""
+        """The command line that makes `count` of these images in a folder called `PLACE`."""
         request, sample = self.request, self.source.info.sample
         parts = ["python", "-m", "app", "export", self.source.name, "--count", str(count)]
         parts += ["--format", self.format]
@@ -67,7 +67,7 @@ class Job:
         options = {**request.filters, **{k: sample[k] for k in SAMPLING if k in sample}}
         for name, value in options.items():
             parts += [f"--{name.replace('_', '-')}", f"{value:.12g}" if isinstance(value, float) else str(value)]
-        return shlex.join([*parts, "--out", "digits"])
+        return shlex.join([*parts, "--out", PLACE])
 
 
 SAMPLING = ("sampler", "steps", "guidance", "clip_guidance")
@@ -102,7 +102,7 @@ def export(job: Job, out: Path, most: int = ROUND, writing: Writing | None = Non
             synthesis.account(read_block(path))
         yield from _drawn(synthesis, work, len(finished), most)
         blocks = sorted(work.glob("*.npz"))
-        tally = Tally(len(job.request.weights))
+        tally = Tally(len(job.request.weights), job.source.info.dataset)
         for path in blocks:
             if tally.full:
                 break

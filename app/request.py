@@ -8,6 +8,7 @@ from torch import Tensor
 from diffusion_core import noise
 from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import SampleConfig
+from diffusion_core.data import spec
 from diffusion_core.errors import UserError
 
 CLASSES = 10  # digits, for what is made of digits alone
@@ -41,7 +42,8 @@ def request(classes, count, seed, sampler, steps, guidance, meta: CheckpointMeta
     ).validate()
     seed, clip = whole(seed, "The seed", 0, MAX_SEED), amount(clip, "CLIP guidance", 0, MAX_CLIP)
     if number:
-        return Request(*noise.written(number.strip() if isinstance(number, str) else "", seed, known), config, clip)
+        text = number.strip() if isinstance(number, str) else ""
+        return Request(*noise.written(text, seed, spec(meta.dataset).class_names), config, clip)
     if not isinstance(classes, list | tuple) or not classes:
         raise UserError("Choose at least one class.")
     wanted = sorted({whole(d, "A class", 0, known - 1, text=True) for d in classes})

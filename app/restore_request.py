@@ -66,7 +66,7 @@ def damage_of(spec: DataSpec, kind, severity, mask, seed: int) -> Damage:
         return Damage(known_pixels(paint.painted(mask, spec.shape[1:]), spec), 0.0)
     if kind not in KINDS:
         raise UserError("Choose one of the kinds of damage on offer.")
-    low, high = KINDS[kind].bounds
+    low, high = KINDS[kind].bounds(spec.shape[1:])
     return damage(kind, amount(severity, "The severity", low, high), spec.shape[1:], seed)
 
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from diffusion_core.checkpoint import load
 from diffusion_core.errors import UserError
 from eval import cache
-from eval.accuracy_score import real_digits, student, train
+from eval.accuracy_score import real_images, student, train
 from eval.judge import chunked
 from eval.sources import CHECKPOINTS, CheckpointSource, RealSource
 from eval.synthesis import Block, LeftOut, Request, Synthesis
@@ -78,12 +78,12 @@ def row(name: str | None, count: int, filters: str, data: Draw, source: str) -> 
 def learned(data: Draw, seed: int) -> dict:
     """Train once; real test digits that are read right."""
     test = RealSource("test").data
-    read = chunked(train(*data(), seed, STEPS), test.images).argmax(1)
+    read = chunked(train(*data(), CLASSES, seed, STEPS), test.images).argmax(1)
     return {"right": int((read == test.labels).sum())}
 
 
 def real(count: int) -> tuple[Tensor, Tensor]:
-    return real_digits([count // CLASSES] * CLASSES, 0)
+    return real_images([count // CLASSES] * CLASSES, 0, "mnist")
 
 
 def both(count: int, drawn: Draw) -> tuple[Tensor, Tensor]:

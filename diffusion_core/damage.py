@@ -25,12 +25,12 @@ class Damage(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """`say` is what happens to an image, with a place for the severity; `unit` and `bounds` are the severity's."""
+    """`say` is what happens to an image, with a place for the severity; `bounds(shape)`: its least and its largest."""
 
     title: str
     say: str
     severities: tuple[float, ...]
-    bounds: tuple[float, float]
+    bounds: Callable[[Shape], tuple[float, float]]
     make: Callable[[float, Shape, torch.Generator], Damage]
 
     @property
@@ -85,14 +85,22 @@ def shaken(length: float, shape: Shape, rng: torch.Generator) -> Damage:
 
 
 KINDS = {
-    "box": Kind("A hole in the middle", "a square of {:g} pixels is missing", (8, 12, 16), (1, 28), box),
-    "cut": Kind("The lower part missing", "the lower {:g} rows are missing", (7, 10, 14), (1, 27), cut),
-    "stripes": Kind("Missing stripes", "one row in {:g} is left", (2, 4, 6), (2, 28), stripes),
-    "pixels": Kind("Scattered pixels missing", "{:.0%} of the pixels are missing", (0.5, 0.8, 0.9), (0, 1), scattered),
-    "noise": Kind("Noise", "noise of standard deviation {:g} (white is 1)", (0.25, 0.5, 1.0), (0, MAX_NOISE), noise),
-    "shrink": Kind("Few pixels", "each {0:g} x {0:g} pixels became one", (2, 4), (1, 28), shrunk),
-    "blur": Kind("Blur", "a Gaussian of {:g} px", (1, 2, 3), (0.3, 8), blurred),
-    "shake": Kind("Motion blur", "smeared over {:g} px", (7, 13), (3, 27), shaken),
+    "box": Kind(
+        "A hole in the middle", "a square of {:g} pixels is missing", (8, 12, 16), lambda shape: (1, min(shape)), box
+    ),
+    "cut": Kind(
+        "The lower part missing", "the lower {:g} rows are missing", (7, 10, 14), lambda shape: (1, shape[0] - 1), cut
+    ),
+    "stripes": Kind("Missing stripes", "one row in {:g} is left", (2, 4, 6), lambda shape: (2, shape[0]), stripes),
+    "pixels": Kind(
+        "Scattered pixels missing", "{:.0%} of the pixels are missing", (0.5, 0.8, 0.9), lambda shape: (0, 1), scattered
+    ),
+    "noise": Kind(
+        "Noise", "noise of standard deviation {:g} (white is 1)", (0.25, 0.5, 1.0), lambda shape: (0, MAX_NOISE), noise
+    ),
+    "shrink": Kind("Few pixels", "each {0:g} x {0:g} pixels became one", (2, 4), lambda shape: (1, min(shape)), shrunk),
+    "blur": Kind("Blur", "a Gaussian of {:g} px", (1, 2, 3), lambda shape: (0.3, 8), blurred),
+    "shake": Kind("Motion blur", "smeared over {:g} px", (7, 13), lambda shape: (3, shape[1] - 1), shaken),
 }
 
 
@@ -101,7 +109,7 @@ def damage(kind: str, severity: float | None, shape: Shape, seed: int = 0) -> Da
     if kind not in KINDS:
         raise UserError(f"There is no damage {str(kind)[:40]!r}. Known: {', '.join(KINDS)}.")
     found = KINDS[kind]
-    low, high = found.bounds
+    low, high = found.bounds(shape)
     severity = found.middle if severity is None else severity
     if not low <= severity <= high:
         raise UserError(f"The severity of '{kind}' must be from {low:g} to {high:g}, not {severity:g}.")

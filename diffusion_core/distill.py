@@ -75,7 +75,7 @@ class Distiller(Trainer):
         return torch.cat([losses, self.distill.critic_weight * adversarial]), torch.cat([sigma, used])
 
     def shared_out(self, n: int) -> Tensor:
-        """Noise levels [n]: half of them the first one, from which a digit is made of nothing, the rest in turn."""
+        """Noise levels [n]: half of them the first one, from which an image is made of nothing, the rest in turn."""
         first, *rest = self.distill.levels
         levels = [first if i % 2 == 0 else rest[i // 2 % len(rest)] for i in range(n)]
         return torch.tensor(levels, device=self.device)
@@ -83,7 +83,7 @@ class Distiller(Trainer):
     def apart(self, x: Tensor, sigma: Tensor, labels: Tensor) -> Tensor:
         """[N]: how far the student's guess at x is from where the guided teacher ends.
 
-        ||D(x, sigma) - end|| / c_out(sigma), not squared: one blurred compromise is not better than a sharp digit.
+        ||D(x, sigma) - end|| / c_out(sigma), not squared: one blurred compromise is not better than a sharp image.
         """
         difference = (self.denoiser(x, sigma, labels) - self.ends(x, sigma, labels)) / c_out(sigma).view(-1, 1, 1, 1)
         return (difference.square().mean(dim=(1, 2, 3)) + HUBER**2).sqrt() - HUBER

@@ -3,7 +3,7 @@
 The network always sees blocks of the same size, the last one filled up with copies. Convolution
 kernels round differently at different batch sizes, so this is what makes image (label, seed) the same
 to the bit whether it is asked for alone or among two thousand. The network computes in bfloat16 where the
-processor has units for it, else in float32: the same digit, its pixels within the tolerance that tests state.
+processor has units for it, else in float32: the same image, its pixels within the tolerance that tests state.
 """
 
 from collections.abc import Callable, Iterator

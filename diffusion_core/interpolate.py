@@ -61,7 +61,7 @@ def mixture(one: int, other: int, t: Tensor, classes: int) -> Tensor:
     """float32 [N, classes + 1]: weights of two classes' vectors, a way `t` [N] in 0..1 from the one to the other.
 
     Along an arc, (cos, sin) of a quarter turn: learned vectors are all but orthogonal and of one length, so a mixture
-    keeps the length that the network knows. On a straight line fewer digits of the way are read as either end
+    keeps the length that the network knows. On a straight line fewer images of the way are read as either end
     (docs/play.md).
     """
     ends = one_hot(torch.tensor([one, other]), classes + 1).float()
@@ -105,14 +105,14 @@ def guidance_walk(checkpoint: Checkpoint, label: int, seed: int, scales: Tensor)
 
 
 # ---------------------------------------------------------------------------
-# One hand: digits from one noise. What the label leaves open, thickness and slant among it, is in the noise.
+# One hand: images from one noise. What the label leaves open (of a digit its thickness and slant) is in the noise.
 
 
 def one_hand(checkpoint: Checkpoint, labels: Tensor, style: Tensor, seed: int, variation: float = 0.0) -> Tensor:
-    """uint8 [N, C, H, W]: a digit for each of labels int [N], all from the noise `style` [1, C, H, W].
+    """uint8 [N, C, H, W]: an image for each of labels int [N], all from the noise `style` [1, C, H, W].
 
-    `variation` in 0..1 leads each digit so far to a noise of its own (seeds `seed + 1`, `seed + 2`, ...): 0 makes two
-    digits of one label the same, 1 leaves nothing of the style.
+    `variation` in 0..1 leads each image so far to a noise of its own (seeds `seed + 1`, `seed + 2`, ...): 0 makes two
+    images of one label the same, 1 leaves nothing of the style.
     """
     if not 0 <= variation <= 1:
         raise UserError(f"The variation must be from 0 to 1, not {variation}.")

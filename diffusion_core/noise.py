@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffusion_core.errors import UserError
 
-MAX_WRITTEN = 24  # digits of a number
+MAX_WRITTEN = 24  # characters of a text
 MAX_SEED = 2**32 - 1  # torch's CPU generator (mt19937) ignores higher bits: 2^32 would be seed 0 again
 
 
@@ -38,20 +38,23 @@ def plan(per_class: int, seed: int, classes: int, labels: tuple[int, ...] | None
     return row.repeat(per_class), (start[:, None] + row).flatten()
 
 
-def written(number: str, seed: int, classes: int) -> tuple[Tensor, Tensor]:
-    """Labels and seeds, each int64 [len(number)], of a number such as "2026", its digits in their order.
+def written(text: str, seed: int, class_names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """Labels and seeds, each int64 [len(text)], of a text such as "2026": the classes so called, in its order.
 
-    The i-th digit d has seed `seed + i * classes + d`, as in `plan`: the same digit twice is drawn from two noises.
+    The i-th character, of label d, has seed `seed + i * classes + d`, as in `plan`: the same one twice is drawn from
+    two noises.
     """
-    if not isinstance(number, str) or not number.isascii() or not number.isdigit() or len(number) > MAX_WRITTEN:
-        raise UserError(f"A number to write is 1 to {MAX_WRITTEN} digits, such as 2026.")
-    labels = torch.tensor([int(d) for d in number])
-    if int(labels.max()) >= classes:
-        raise UserError(f"Label {int(labels.max())} is outside 0..{classes - 1}.")
-    limit = MAX_SEED - len(number) * classes
+    known = "".join(name for name in class_names if len(name) == 1)
+    if not known:
+        raise UserError("No class of this data set is called by a single character: nothing can be written with them.")
+    if not isinstance(text, str) or not 1 <= len(text) <= MAX_WRITTEN or not set(text) <= set(known):
+        raise UserError(f"What is written is 1 to {MAX_WRITTEN} characters of these: {known}.")
+    labels = torch.tensor([class_names.index(character) for character in text])
+    classes = len(class_names)
+    limit = MAX_SEED - len(text) * classes
     if not 0 <= seed <= limit:
         raise UserError(f"The seed must be from 0 to {limit}, not {seed}.")
-    return labels, seed + classes * torch.arange(len(number)) + labels
+    return labels, seed + classes * torch.arange(len(text)) + labels
 
 
 class Draws(Protocol):

@@ -1,4 +1,4 @@
-"""Restoration: digits x0 that agree with a measurement y = A x0 + tau e and are likely for the model.
+"""Restoration: images x0 that agree with a measurement y = A x0 + tau e and are likely for the model.
 
 The posterior of an image is sampled by changing the denoiser, nothing else: given what was measured, the estimate of
 x0 is no longer D = E[x0 | x] but E[x0 | x, y]. With x0 | x taken for a Gaussian of mean D and covariance C,
@@ -83,7 +83,7 @@ class RestoreConfig:
 
 
 def measurement(pixels: Tensor, damage: Damage, spec: DataSpec) -> Measurement:
-    """From what was recorded: `pixels` float [N, ...] in the operator's shape, 1 is full ink, noise included.
+    """From what was recorded: `pixels` float [N, ...] in the operator's shape, 1 is white (full ink), noise included.
 
     A of pixels is not A of model range, which is centred: A (p - mean) = A p - A mean.
     """

@@ -7,7 +7,7 @@ ImageReward). `ddpo`: by the gradient of the policy, which needs no gradient of 
 
 All draw as the checkpoint is drawn, without guidance. The first two draw many candidates, follow the reward with those
 that earn least, and hold the rest where the parent puts them: a network that is only pushed drifts, and what drifts
-first is the variety of digits that nothing was wrong with (LOG.md).
+first is the variety of images that nothing was wrong with (LOG.md).
 """
 
 from collections.abc import Callable

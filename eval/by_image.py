@@ -36,7 +36,7 @@ def by_image(
 ) -> Iterator[Part]:
     """Make and score `per_class` images of each class (None: all there are), a `Part` after each step.
 
-    `UserError` for a bad request, and where the real digits were not scored by the same scorers before.
+    `UserError` for a bad request, and where the real images were not scored by the same scorers before.
     """
     real = RealSource("test", source.info.dataset)
     reference = load(reference_folder(real, [scorer.id for scorer in scorers], references))

@@ -1,7 +1,7 @@
 """What was computed once, kept on disk: whoever asks again for the same images waits for nothing.
 
 A block of images is known by the hash of its bytes, a judge by its id, which changes with its weights.
-Only whole blocks are kept: a few digits drawn in the page leave no file behind. What is damaged is
+Only whole blocks are kept: a few images drawn in the page leave no file behind. What is damaged is
 computed again.
 """
 

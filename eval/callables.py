@@ -1,7 +1,7 @@
 """Images from anybody's Python function, named as `module:function`.
 
-The function takes labels and seeds, numpy int64 [n] each, and returns uint8 [n, 28, 28] or [n, 1, 28, 28], a
-numpy array or a torch tensor. It is called with up to 100 at a time; image i should depend on labels[i] and
+The function takes labels and seeds, numpy int64 [n] each, and returns uint8 [n, C, H, W], or [n, H, W] where images
+are grey, a numpy array or a torch tensor. It is called with up to 100 at a time; image i should depend on labels[i] and
 seeds[i] only. This runs the module's code, so such a name must come from the user of this machine, never from
 a visitor.
 """

@@ -65,9 +65,9 @@ class Comparison:
 
 
 def compare(a: Report, b: Report) -> Comparison:
-    """b - a for every metric that both have, overall and for each digit.
+    """b - a for every metric that both have, overall and for each class.
 
-    `significant` means p < 0.05; for the digits of one metric after Holm's correction, so that the
+    `significant` means p < 0.05; for the classes of one metric after Holm's correction, so that the
     chance of any false alarm among them is 5 %. `UserError` where the reports cannot be compared:
     other data, other judges, or two checkpoints on different plans.
     """

@@ -11,9 +11,10 @@ from eval.formats import show_estimate
 from eval.metrics import Estimate
 from eval.model_card import HUB
 from eval.source_base import Form, shown
+from eval.tidy import plain
 from eval.writers import FORMATS
 
-LICENSE = "cc-by-sa-3.0"  # of the digits that the generator learned from
+LICENSES = {"mnist": "cc-by-sa-3.0", "fashion": "mit"}  # of the images that the generator learned from, where known
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M")  # as the Hub calls them
 JUDGES = {"classifier": "read right by the classifier", "second": "read right by the second classifier"}
 
@@ -23,15 +24,15 @@ def to_card(record: dict, form: Form) -> str:
     from huggingface_hub import DatasetCardData
 
     data = DatasetCardData(
-        pretty_name=f"{record['count']:,} digits by {shown(record['checkpoint'], 80)}",
-        license=LICENSE,
+        pretty_name=f"{record['count']:,} images by {shown(record['checkpoint'], 80)}",
+        license=LICENSES.get(form.name),
         task_categories=["image-classification"],
         size_categories=[SIZES[bisect((1e3, 1e4, 1e5, 1e6), record["count"])]],
         source_datasets=[HUB[form.name]] if form.name in HUB else None,
         tags=["synthetic", "diffusion", form.name],
         **_loading(record),
     )
-    return f"---\n{data.to_yaml()}\n---\n\n{_body(record)}"
+    return f"---\n{data.to_yaml()}\n---\n\n{_body(record, form)}"
 
 
 def _loading(record: dict) -> dict:
@@ -42,23 +43,24 @@ def _loading(record: dict) -> dict:
     return {"configs": [{"config_name": "default", "data_files": [{"split": "train", "path": files}]}]}
 
 
-def _body(record: dict) -> str:
-    name, form = shown(record["checkpoint"], 80), FORMATS[record["format"]]
+def _body(record: dict, form: Form) -> str:
+    name, classes = shown(record["checkpoint"], 80), len(form.class_names)
     sample = ", ".join(f"{key} {value}" for key, value in record["sample"].items())
     parts = [
-        f"# {record['count']:,} digits by {_code(name)}",
+        f"# {record['count']:,} images by {_code(name)}",
         f"Drawn by the checkpoint {_code(name)} (sha256 of its weights {_code(record['sha256'])}) with {_code(sample)}."
-        f" The j-th candidate of digit d, counted from 0, has seed {record['seed']} + 10 j + d, and a row says its "
-        "label and seed: no two digits share noise.",
-        f"```python\n{form.opening}\n```",
+        f" The j-th candidate of label d, counted from 0, has seed {record['seed']} + {classes} j + d, and a row says "
+        "its label and seed: no two images share noise.",
+        _named(form),
+        f"```python\n{FORMATS[record['format']].opening(form)}\n```",
         "## What is in it",
-        _table(record),
+        _table(record, form),
         _judged(record),
         "## What was filtered out",
         _filters(record),
         "## What to bear in mind",
-        "- The generator has seen real training digits, all of them unless its own card says otherwise. What is "
-        "learned from few real digits and these is therefore no result of few data.\n"
+        "- The generator has seen real training images, all of them unless its own card says otherwise. What is "
+        "learned from few real images and these is therefore no result of few data.\n"
         "- A label is what the generator was asked for, not what somebody read. The table says how often two "
         "classifiers disagree.\n"
         "- Filters take away what is unusual along with what is wrong: the stricter, the less varied the set.",
@@ -66,23 +68,30 @@ def _body(record: dict) -> str:
         "The same command gives the same bytes on the same kind of machine, whether or not it was interrupted, and a "
         "smaller count the beginning of this set.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _table(record: dict) -> str:
-    """A row a label: delivered, tried, left out by each filter, read right by each judge."""
+def _named(form: Form) -> str:
+    """Which class each label stands for; nothing where the classes are called as their labels."""
+    if form.class_names == tuple(map(str, range(len(form.class_names)))):
+        return ""
+    return f"Labels: {', '.join(f'{label} {plain(name)}' for label, name in enumerate(form.class_names))}."
+
+
+def _table(record: dict, form: Form) -> str:
+    """A row a class: delivered, tried, left out by each filter, read right by each judge."""
     filters, scores = list(record["filters"]), record["scores"]
-    heads = ["digit", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), *JUDGES.values()]
+    heads = ["class", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), *JUDGES.values()]
     lines = []
-    for label, row in enumerate(record["labels"]):
+    for label, (name, row) in enumerate(zip(form.class_names, record["labels"], strict=True)):
         if row["tried"]:
             found = [_shown(scores[judge]["per_class"][label]) for judge in JUDGES]
-            lines.append([str(label), *_counts(row, filters), *found])
+            lines.append([plain(name), *_counts(row, filters), *found])
     every = {key: sum(row[key] for row in record["labels"]) for key in ("delivered", "tried")}
     every["left_out"] = {f: sum(row["left_out"][f] for row in record["labels"]) for f in filters}
     lines.append(["all", *_counts(every, filters), *(_shown(scores[judge]["overall"]) for judge in JUDGES)])
     real = [_shown(scores[judge]["real"]) for judge in JUDGES]
-    lines.append(["real test digits", *[""] * (2 + len(filters)), *real])
+    lines.append(["real test images", *[""] * (2 + len(filters)), *real])
     return "\n".join(f"| {' | '.join(line)} |" for line in [heads, ["---"] * len(heads), *lines])
 
 
@@ -99,7 +108,7 @@ def _judged(record: dict) -> str:
     if used := {FILTERS[f].judge for f in record["filters"]} - {None}:
         chosen += f" What filtered ({', '.join(sorted(used))}) is no evidence of its quality any more."
     return (
-        f"{which} {entry['overall']['n']:,} digits were judged, and {entry['real']['n']:,} real test digits; 95 % "
+        f"{which} {entry['overall']['n']:,} images were judged, and {entry['real']['n']:,} real test images; 95 % "
         f"Wilson intervals.{chosen}"
     )
 
@@ -112,7 +121,7 @@ def _filters(record: dict) -> str:
         f"{FILTERS[name].words}"
         for name, least in record["filters"].items()
     ]
-    told = "A digit counts under the first filter that refused it; `filtered.csv` lists them, with what was measured."
+    told = "An image counts under the first filter that refused it; `filtered.csv` lists them, with what was measured."
     return "\n".join(lines) + f"\n\n{told}"
 
 

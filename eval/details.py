@@ -1,6 +1,6 @@
 """What a report says beyond its metrics: named faults, recognition step by step, missing shapes, closest pairs.
 
-That of real digits says how far its judges can be trusted.
+That of real images says how far its judges can be trusted.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,32 +40,34 @@ def added(report: Report, real: DataFrame, sigmas: Sequence[float]) -> Report:
         found["closest"] = memorisation.closest(table)
     extras = {"images": report.images, "class_names": names}
     named = findings(table, report.summary, report.reference, real, extras)
-    found["findings"] = [f._asdict() | {"digits": list(f.digits)} for f in named]
+    found["findings"] = [
+        {"kind": f.kind, "digits": list(f.labels), "text": f.text, "evidence": f.evidence} for f in named
+    ]
     return replace(report, details=found, reasons=_reasons(report))
 
 
 def _calibration(table: DataFrame, classes: int) -> dict:
-    """What a card says of each judge, of these real digits: any judge's, a pretrained CLIP's too."""
+    """What a card says of each judge, of these real images: any judge's, a pretrained CLIP's too."""
     labels = torch.tensor(table["label"].to_numpy())
     columns = {judge: [f"{judge}_p{d}" for d in range(classes)] for judge in JUDGES}
     return {j: measured(torch.tensor(table[c].to_numpy()), labels) for j, c in columns.items() if set(c) <= set(table)}
 
 
 def _region(region: missing.Region, names: Sequence[str]) -> dict:
-    """Plain JSON; an open end is null."""
+    """Plain JSON; an open end is null. Labels are called "digit" in files, here as in the findings ("digits")."""
 
     def ends(span) -> dict:
         return {"low": span.low if isfinite(span.low) else None, "high": span.high if isfinite(span.high) else None}
 
     also = region.also and {"measure": region.also.measure} | ends(region.also)
-    plain = {"digit": region.digit, "measure": region.measure, "expected": region.expected, "also": also}
+    plain = {"digit": region.label, "measure": region.measure, "expected": region.expected, "also": also}
     return plain | ends(region) | {"share": region.share.to_dict(), "text": missing.describe(region, names)}
 
 
 def with_accuracy_score(report: Report, progress: Callable[[int, int], None] | None = None) -> Report:
     """The report with its classification accuracy score: minutes of training. `UserError` without labels."""
     labels = torch.tensor(report.table["label"].to_numpy())
-    found = cas.accuracy_score(report.images, labels, progress=progress)
+    found = cas.accuracy_score(report.images, labels, report.source.dataset, progress=progress)
     return replace(report, details=report.details | {"accuracy_score": found})
 
 
@@ -77,7 +79,7 @@ def _reasons(report: Report) -> dict[str, dict]:
         gone = METRICS.keys() - report.metrics["overall"].keys()
         overall |= {m: NO_LABEL for m in METRICS if m in gone and METRICS[m].scorer in ran}
     per_class = {}
-    for digit, row in report.metrics["per_class"].items():
+    for label, row in report.metrics["per_class"].items():
         empty = {m: NO_IMAGE for m, e in row.items() if e.value is None and e.n == 0}
-        per_class[digit] = empty | report.reasons["per_class"].get(digit, {})
+        per_class[label] = empty | report.reasons["per_class"].get(label, {})
     return {"overall": overall, "per_class": per_class}

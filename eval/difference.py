@@ -1,4 +1,4 @@
-"""The rows of a comparison: each metric of two reports, overall and for each digit, with b - a and its p-value."""
+"""The rows of a comparison: each metric of two reports, overall and for each class, with b - a and its p-value."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,11 +17,11 @@ class Row(NamedTuple):
     """One metric in one scope; `difference` is b - a. `tuned`: a or b was trained against that scorer."""
 
     metric: str
-    scope: str  # "overall", or "0".."9"
+    scope: str  # "overall", or the label of a class: "0", "1", ...
     a: Estimate
     b: Estimate
     difference: Estimate
-    p: float | None  # two-sided; per digit after Holm's correction over the digits
+    p: float | None  # two-sided; of a class after Holm's correction over the classes
     paired: bool
     significant: bool
     tuned: bool
@@ -91,7 +91,7 @@ def is_tuned(metric: str, tuned: frozenset[str]) -> bool:
 
 
 def _corrected(p: list[float | None]) -> list[float | None]:
-    """The first, overall, is one test; the others are those of the digits, together."""
+    """The first, overall, is one test; the others are those of the classes, together."""
     return p[:1] + holm(p[1:])
 
 

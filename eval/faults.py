@@ -1,4 +1,4 @@
-"""What may be wrong with which digit, and the tests that all kinds of fault share.
+"""What may be wrong with which class, and the tests that all kinds of fault share.
 
 Six families of tests run, each after Holm's correction at `ALARM`, so at most 5 % of faultless reports are accused.
 """
@@ -15,13 +15,13 @@ from eval.significance import LEVEL, holm
 from eval.summary import JUDGES, UNLABELLED
 
 ALARM = LEVEL / 6  # wrong, confused, copied, disagreement, less varied, shapes
-SHARED = 0.7  # a fault that this share of the digits has is one finding about all of them
+SHARED = 0.7  # a fault that this share of the classes has is one finding about all of them
 
 
 class Scope(NamedTuple):
-    """The images of a digit (None: all, unlabelled), the real ones beside them, and the metrics of both."""
+    """The images of a class (None: all, unlabelled), the real ones beside them, and the metrics of both."""
 
-    digit: int | None
+    label: int | None
     rows: NDArray  # bool [N]
     real: NDArray  # bool [M]
     own: Mapping[str, Estimate]
@@ -29,7 +29,7 @@ class Scope(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong with one digit. `values`: by judge or measure, its own and that of real digits."""
+    """What is wrong with one class. `values`: by judge or measure, its own and that of real images."""
 
     spoiled: float  # number of images
     n: int
@@ -38,11 +38,11 @@ class Fault(NamedTuple):
     others: tuple[str, ...] = ()
 
 
-Faults = dict[int | None, Fault]  # by digit
+Faults = dict[int | None, Fault]  # by label
 
 
 def scopes_of(table: Mapping, summary, reference, real_table: Mapping) -> list[Scope]:
-    """One for each digit that has images; one for all of them where they are unlabelled."""
+    """One for each class that has images; one for all of them where they are unlabelled."""
     labels, real = np.asarray(table["label"]), np.asarray(real_table["label"])
     own, floor = summary.metrics, reference.metrics
     if UNLABELLED in labels:
@@ -55,14 +55,14 @@ def scopes_of(table: Mapping, summary, reference, real_table: Mapping) -> list[S
 
 
 def grouped(faults: Faults, scopes: int) -> Iterator[tuple[tuple[int, ...], Fault]]:
-    """Digits and their fault: each digit alone, or where most share it, all in one."""
+    """Labels and their fault: each class alone, or where most share it, all in one."""
     together = faults and len(faults) >= SHARED * scopes
-    for group in [list(faults)] if together else [[d] for d in faults]:
-        yield tuple(d for d in group if d is not None), pooled([faults[d] for d in group])
+    for group in [list(faults)] if together else [[label] for label in faults]:
+        yield tuple(label for label in group if label is not None), pooled([faults[label] for label in group])
 
 
 def pooled(faults: Sequence[Fault]) -> Fault:
-    """Several digits' fault as one: counts are added, values averaged, and a judge of any of them is one of all."""
+    """Several classes' fault as one: counts are added, values averaged, and a judge of any of them is one of all."""
     keys = dict.fromkeys(key for f in faults for key in f.values)
     of = {key: [f for f in faults if key in f.values] for key in keys}
     values = {

@@ -1,4 +1,4 @@
-"""Faults of single images, counted: copies of training digits, disagreement of the judges, empty images."""
+"""Faults of single images, counted: copies of training images, disagreement of the judges, empty images."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ def find_disagreement(table: Mapping, real_table: Mapping, scopes: Sequence[Scop
 
 
 def _more(table, real_table, scopes, column: str, enough: Callable[[Estimate, Estimate], bool]) -> Faults:
-    """Digits more of whose images have a `column` above 0 than real ones have, and by `enough`."""
+    """Classes more of whose images have a `column` above 0 than real ones have, and by `enough`."""
     if column not in table or column not in real_table:
         return {}
     hit, usual = np.asarray(table[column]) > 0, np.asarray(real_table[column]) > 0
@@ -28,12 +28,12 @@ def _more(table, real_table, scopes, column: str, enough: Callable[[Estimate, Es
     for i in np.flatnonzero(alarms(more_often(k, n, r, m), m > 0)):
         own, real = wilson(int(k[i]), int(n[i])), wilson(int(r[i]), int(m[i]))
         if enough(own, real):
-            found[scopes[i].digit] = Fault(int(k[i]), own.n, {column: (own.value, real.value)})
+            found[scopes[i].label] = Fault(int(k[i]), own.n, {column: (own.value, real.value)})
     return found
 
 
 def _many(own: Estimate, real: Estimate) -> bool:
-    """Above what digits of the training set's own hands score that are no copies: up to .117 (eval/memorisation.py)."""
+    """Above what new images by the makers of the training set score: up to .117 on MNIST (eval/memorisation.py)."""
     return own.low > 0.12
 
 
@@ -52,6 +52,6 @@ def flat_images(table: Mapping, images) -> tuple[NDArray, NDArray]:
 
 
 def counted(scopes: Sequence[Scope], hit: NDArray) -> Faults:
-    """Every digit with such images; one is enough, since no real digit is like that."""
-    counts = {s.digit: (int(hit[s.rows].sum()), int(s.rows.sum())) for s in scopes}
-    return {d: Fault(k, n, {}) for d, (k, n) in counts.items() if k}
+    """Every class with such images; one is enough, since no real image is like that."""
+    counts = {s.label: (int(hit[s.rows].sum()), int(s.rows.sum())) for s in scopes}
+    return {label: Fault(k, n, {}) for label, (k, n) in counts.items() if k}

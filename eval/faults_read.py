@@ -1,4 +1,4 @@
-"""What the judges read in the images: digits in each other's place, read as another, or often wrong."""
+"""What the judges read in the images: classes in each other's place, read as another, or often wrong."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from eval.summary import JUDGES, UNLABELLED
 
 
 class Readings:
-    """How often each of J judges reads each of K digits as which, among the images and among real ones."""
+    """How often each of J judges reads each of K classes as which, among the images and among real ones."""
 
     def __init__(self, table: Mapping, real: Mapping, classes: int):
         labelled = UNLABELLED not in np.asarray(table["label"])
@@ -25,24 +25,24 @@ class Readings:
         self.n, self.m = counts.sum(3)  # [J, K]
 
     def swapped(self) -> dict[tuple[int, int], tuple[Fault, Fault]]:
-        """Pairs of digits each of which at least two judges mostly read as the other: there and back."""
+        """Pairs of classes each of which at least two judges mostly read as the other: there and back."""
         most = stats.binom.sf(self.own - 1, self.n[..., None], 0.5) < LEVEL / 2  # more than half of them
         both = most & most.swapaxes(1, 2)
         pairs = np.argwhere(np.triu(both.sum(0) >= 2, 1)).tolist()
         return {(a, b): (self._fault(both[:, a, b], a, b), self._fault(both[:, a, b], b, a)) for a, b in pairs}
 
     def confused(self, swaps: Mapping) -> dict[tuple[int, int], Fault]:
-        """Pairs (asked for, read) more frequent than among real digits, without what the swaps explain."""
+        """Pairs (asked for, read) more frequent than among real images, without what the swaps explain."""
         n, m = self.n[..., None], self.m[..., None]
         more = alarms(more_often(self.own, n, self.real, m), (n > 0) & (m > 0) & ~np.eye(self.n.shape[1], dtype=bool))
         pairs = np.argwhere(more.any(0)).tolist()
         return {(a, b): self._fault(more[:, a, b], a, b) for a, b in pairs if (min(a, b), max(a, b)) not in swaps}
 
     def wrong(self, scopes: Sequence[Scope]) -> Faults:
-        """Digits that are read as what they should be less often than real ones."""
+        """Classes that are read as what they should be less often than real ones."""
         own, real = (x.diagonal(axis1=1, axis2=2) for x in (self.own, self.real))  # [J, K]
         more = alarms(more_often(self.n - own, self.n, self.m - real, self.m), (self.n > 0) & (self.m > 0))
-        return {s.digit: self._fault(more[:, s.digit], s.digit, s.digit) for s in scopes if more[:, s.digit].any()}
+        return {s.label: self._fault(more[:, s.label], s.label, s.label) for s in scopes if more[:, s.label].any()}
 
     def _fault(self, accusing: NDArray, a: int, b: int) -> Fault:
         """a read as b; `accusing` bool [J]."""

@@ -11,20 +11,20 @@ NAMES = dict(zip(JUDGES, ("the classifier", "the second classifier", "the neares
 
 
 def say_swapped(pair: tuple[int, int], there: Fault, back: Fault, names: Sequence[str]) -> str:
-    a, b = (names[d] for d in pair)
+    a, b = (names[label] for label in pair)
     one, other = (_percent(f.values[f.judges[0]][0]) for f in (there, back))
-    return f"{a} and {b} are swapped: {one} of the {a}s are read as {b} and {other} of the {b}s as {a} {_sayers(there)}"
+    return f"{a} and {b} are swapped: {a} is read as {b} in {one} of its images, {b} as {a} in {other} {_sayers(there)}"
 
 
 def say_confused(pair: tuple[int, int], f: Fault, names: Sequence[str]) -> str:
-    a, b = (names[d] for d in pair)
+    a, b = (names[label] for label in pair)
     own, real = map(_percent, f.values[f.judges[0]])
-    return f"{a} is read as {b} in {own} of the images, real {a}s in {real} {_sayers(f)}"
+    return f"{a} is read as {b} in {own} of its images, in {real} of the real ones {_sayers(f)}"
 
 
 def say_wrong(f: Fault) -> str:
     own, real = map(_percent, f.values[f.judges[0]])
-    return f"often wrong, only {own} are read as the digit asked for, real digits in {real} of cases {_sayers(f)}"
+    return f"often wrong, only {own} are read as the class asked for, of real images {real} {_sayers(f)}"
 
 
 def say_repeated(f: Fault) -> str:
@@ -36,7 +36,7 @@ def say_collapsed(f: Fault) -> str:
 
 
 def say_less_varied(f: Fault) -> str:
-    return f"less varied than real digits, {_variety(f)} {_sayers(f)}"
+    return f"less varied than real images, {_variety(f)} {_sayers(f)}"
 
 
 def say_empty(f: Fault) -> str:
@@ -49,12 +49,12 @@ def say_constant(f: Fault) -> str:
 
 def say_copied(f: Fault) -> str:
     real = _percent(f.values["memorised"][1])
-    return f"{_of(f)} are as near to a training digit as a copy, {real} of real test digits"
+    return f"{_of(f)} are as near to a training image as a copy, {real} of real test images"
 
 
 def say_disagreement(f: Fault) -> str:
     own, real = map(_percent, f.values["disagreement"])
-    return f"the judges disagree on {own} of the images, on {real} of real digits"
+    return f"the judges disagree on {own} of the images, on {real} of real images"
 
 
 def say_shape(m: str, more: bool) -> Callable[[Fault], str]:
@@ -62,15 +62,15 @@ def say_shape(m: str, more: bool) -> Callable[[Fault], str]:
 
     def say(f: Fault) -> str:
         own, real = (f"{value:.3g}{MEASURES[m].unit}" for value in f.values[m])
-        return f"{words}, {own} against {real} for real digits"
+        return f"{words}, {own} against {real} for real images"
 
     return say
 
 
-def who(digits: tuple[int, ...], scopes: int, names: Sequence[str]) -> str:
-    if len(digits) == 1:
-        return names[digits[0]]
-    return _and([names[d] for d in digits]) if 1 < len(digits) < scopes else "All digits" if digits else "All images"
+def who(labels: tuple[int, ...], scopes: int, names: Sequence[str]) -> str:
+    if not labels:
+        return "All images"
+    return "All classes" if 1 < len(labels) == scopes else _and([names[label] for label in labels])
 
 
 def _variety(f: Fault) -> str:

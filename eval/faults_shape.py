@@ -1,4 +1,4 @@
-"""Shapes unlike those of real digits: too thin, slanted, small, narrow or short, and the reverse."""
+"""Shapes unlike those of real images: strokes too thin, slanted, small, narrow or short, and the reverse."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from eval.faults import Fault, Faults, Scope, alarms
 
 
 class Measure(NamedTuple):
-    """Kinds of finding and words for too little and too much; a `least` standard deviation of real digits."""
+    """Kinds of finding and words for too little and too much; a `least` standard deviation of real images."""
 
     below: str
     above: str
@@ -44,7 +44,7 @@ def _measured(table: Mapping) -> dict[str, NDArray]:
 def find_shapes(
     table: Mapping, real_table: Mapping, scopes: Sequence[Scope], flat: NDArray
 ) -> dict[tuple[str, bool], Faults]:
-    """Means that differ from those of real digits by more than half of their standard deviation (Cohen's d > 0.5).
+    """Means that differ from those of real images by more than half of their standard deviation (Cohen's d > 0.5).
 
     By measure, and whether there is too much of it (True) or too little.
     """
@@ -52,17 +52,17 @@ def find_shapes(
     tests = {}
     for s in scopes:
         for m in MEASURES:
-            if s.digit is not None and m in own and m in real:
+            if s.label is not None and m in own and m in real:
                 a, b = own[m][s.rows & ~flat], real[m][s.real]
                 if min(a.size, b.size) > 1:
-                    tests[s.digit, m] = (a, b, _welch(a, b))
+                    tests[s.label, m] = (a, b, _welch(a, b))
     accused = alarms(np.array([p for *_, p in tests.values()]), np.ones(len(tests), dtype=bool))
     found: dict[tuple[str, bool], Faults] = {}
-    for ((digit, m), (a, b, _)), alarm in zip(tests.items(), accused, strict=True):
+    for ((label, m), (a, b, _)), alarm in zip(tests.items(), accused, strict=True):
         gap = a.mean() - b.mean()
         if alarm and abs(gap) > max(b.std(ddof=1), MEASURES[m].least) / 2:
             fault = Fault(a.size, a.size, {m: (float(a.mean()), float(b.mean()))})
-            found.setdefault((m, bool(gap > 0)), {})[digit] = fault
+            found.setdefault((m, bool(gap > 0)), {})[label] = fault
     return found
 
 

@@ -1,4 +1,4 @@
-"""Too little variety: images that repeat, digits collapsed to a few images, digits less varied than real ones."""
+"""Too little variety: images that repeat, classes collapsed to a few images, classes less varied than real ones."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,18 @@ ZERO = {"vendi": 1.0, "recall": 0.0, "coverage": 0.0}  # what no variety at all 
 
 
 def find_repeated(scopes: Sequence[Scope], images, flat: NDArray) -> Faults:
-    """Digits most of whose images are exact repetitions; those of one grey have a finding of their own."""
+    """Classes most of whose images are exact repetitions; those of one grey have a finding of their own."""
     found = {}
     for s in scopes if images is not None else ():
         drawn = np.asarray(images)[s.rows & ~flat]
         n, distinct = len(drawn), len({image.tobytes() for image in drawn})
         if distinct < n / 2:
-            found[s.digit] = Fault(n - distinct, n, {"distinct": (distinct / n, 1.0)})
+            found[s.label] = Fault(n - distinct, n, {"distinct": (distinct / n, 1.0)})
     return found
 
 
 def find_collapsed(scopes: Sequence[Scope]) -> Faults:
-    """Digits whose variety is far below its floor: all that is measured of `ZERO`, for at least half of the judges.
+    """Classes whose variety is far below its floor: all that is measured of `ZERO`, for at least half of the judges.
 
     The Vendi score must be among it: low recall alone may just as well mean images of another kind.
     """
@@ -45,7 +45,7 @@ def find_collapsed(scopes: Sequence[Scope]) -> Faults:
         says, others = (tuple(j for j, yes in far.items() if yes is which) for which in (True, False))
         if says and len(says) >= len(others):
             n = int(s.rows.sum())
-            found[s.digit] = Fault(n, n, values, says, others)
+            found[s.label] = Fault(n, n, values, says, others)
     return found
 
 
@@ -55,9 +55,9 @@ def _far_below(own: Estimate, floor: Estimate, zero: float) -> bool:
 
 
 def find_less_varied(scopes: Sequence[Scope]) -> Faults:
-    """Digits whose Vendi score or recall is below its floor by at least a tenth.
+    """Classes whose Vendi score or recall is below its floor by at least a tenth.
 
-    Recall counts only where the images lie among real ones (precision at its floor): digits that are all too thick
+    Recall counts only where the images lie among real ones (precision at its floor): images that are all too thick
     have no recall, and all the variety there is.
     """
     tests = {}  # (scope, judge, metric) -> own, floor
@@ -77,7 +77,7 @@ def find_less_varied(scopes: Sequence[Scope]) -> Faults:
         if low:
             values = {PREFIX[j] + m: (s.own[PREFIX[j] + m].value, s.floor[PREFIX[j] + m].value) for j, m in low}
             n, says = int(s.rows.sum()), tuple(dict.fromkeys(j for j, _ in low))
-            found[s.digit] = Fault(n, n, values, says, tuple(j for j in looked if j not in says))
+            found[s.label] = Fault(n, n, values, says, tuple(j for j in looked if j not in says))
     return found
 
 
@@ -89,7 +89,7 @@ def _below(own: Estimate | None, floor: Estimate | None) -> float | None:
     """One-sided p-value of "own is below the floor", from their intervals, taken as normal and `CAUTION` times wider.
 
     As they are, Wilson's for recall and a jackknife's for the Vendi score accused 16 of 756 pairs of 28 draws of 100
-    real digits a class; with the caution, none.
+    real digits of MNIST a class; with the caution, none.
     """
     d = difference(floor, own) if own and floor else None
     if d is None or d.low is None:

@@ -1,6 +1,6 @@
-"""Which synthetic digits are let through: a registry of filters, and the sieve that applies them.
+"""Which synthetic images are let through: a registry of filters, and the sieve that applies them.
 
-A filter asks that a number measured of a digit (eval/measures.py) be at least so much. Judges that filter are no
+A filter asks that a number measured of an image (eval/measures.py) be at least so much. Judges that filter are no
 evidence afterwards. `selector` never reports, so `classifier` and `second` can still say what a filtered set is worth;
 CLIP's own scores say nothing any more once its margin has filtered.
 """
@@ -17,8 +17,8 @@ from eval.measures import PLACES, Apart, Measure, clip_margin, confidence, from_
 
 
 class Filter(NamedTuple):
-    """`low` to `high` is the range of its least value; `load(least)` gives the measure; `alone`: whether a value
-    belongs to the digit alone, whatever else is in the set."""
+    """`low` to `high` is the range of its least value; `load(least, dataset)` gives the measure; `alone`: whether a
+    value belongs to the image alone, whatever else is in the set."""
 
     title: str
     short: str  # of a column
@@ -26,13 +26,13 @@ class Filter(NamedTuple):
     low: float
     high: float
     words: str
-    load: Callable[[float], Measure]
+    load: Callable[[float, str], Measure]
     judge: str | None = None  # whose scores are no evidence afterwards
     alone: bool = True
 
 
 class Sifted(NamedTuple):
-    """`reason` int64 [N]: the place of the filter that refused a digit, -1 where none did; `values` float64 by filter
+    """`reason` int64 [N]: the place of the filter that refused an image, -1 where none did; `values` float64 by filter
     [N], NaN where an earlier filter had refused already."""
 
     reason: Tensor
@@ -40,15 +40,15 @@ class Sifted(NamedTuple):
 
 
 class Sieve:
-    """The filters asked for, in the order of `FILTERS`: the first one that refuses a digit is the reason."""
+    """The filters asked for, in the order of `FILTERS`: the first one that refuses an image is the reason."""
 
-    def __init__(self, least: Mapping[str, float]):
+    def __init__(self, least: Mapping[str, float], dataset: str):
         """`least` by filter. `UserError` for an unknown filter or a value out of its range."""
         self.least = checked(least)
-        self.measures = {name: FILTERS[name].load(value) for name, value in self.least.items()}
+        self.measures = {name: FILTERS[name].load(value, dataset) for name, value in self.least.items()}
 
     def __call__(self, images: Tensor, labels: Tensor) -> Sifted:
-        """uint8 [N, C, H, W] and int64 [N]. A digit that was refused is not shown to the filters that follow."""
+        """uint8 [N, C, H, W] and int64 [N]. An image that was refused is not shown to the filters that follow."""
         reason = torch.full((len(images),), -1)
         values = {name: torch.full((len(images),), math.nan, dtype=torch.float64) for name in self.least}
         rows = torch.arange(len(images))
@@ -62,7 +62,7 @@ class Sieve:
         return Sifted(reason, values)
 
     def remember(self, images: Tensor, labels: Tensor) -> None:
-        """Digits that were let through earlier: new ones are held against them, too."""
+        """Images that were let through earlier: new ones are held against them, too."""
         for measure in self.measures.values():
             if isinstance(measure, Apart):
                 measure.remember(images, labels)
@@ -82,7 +82,7 @@ def checked(least: Mapping[str, float]) -> dict[str, float]:
 FILTERS: dict[str, Filter] = {
     "confidence": Filter(
         "Confidence", "confidence", "", 0, 1,
-        "The judge selector gives the digit asked for at least this probability.",
+        "The judge selector gives the class asked for at least this probability.",
         confidence, "selector",
     ),
     "clip_margin": Filter(
@@ -91,13 +91,13 @@ FILTERS: dict[str, Filter] = {
         clip_margin, "clip",
     ),
     "from_training": Filter(
-        "Distance from training digits", "near training", "×", 0, 3,
-        "At least this far from every training digit; 1 is how far a real digit usually is from its nearest one.",
+        "Distance from training images", "near training", "×", 0, 3,
+        "At least this far from every training image; 1 is how far a real image usually is from its nearest one.",
         from_training,
     ),
     "diversity": Filter(
         "Distance from each other", "near another", "×", 0, 3,
-        "At least this far from every digit of the same label that was kept before; the same unit.",
+        "At least this far from every image of the same label that was kept before; the same unit.",
         Apart, alone=False,
     ),
 }  # fmt: skip

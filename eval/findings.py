@@ -1,6 +1,6 @@
-"""Names the faults of a set of images in sentences: what is wrong with which digit, by how much, who says so.
+"""Names the faults of a set of images in sentences: what is wrong with which class, by how much, who says so.
 
-A fault is named only from what was measured, against real digits measured in the same way, and only where it is of
+A fault is named only from what was measured, against real images measured in the same way, and only where it is of
 a size that matters, too.
 """
 
@@ -31,15 +31,15 @@ Told = tuple[str, Faults, Callable[[Fault], str]]  # kind, faults, the sentence 
 
 
 class Finding(NamedTuple):
-    """One fault. `digits`: who has it (none: unlabelled images); of "confused" the digit asked for, then that read.
+    """One fault. `labels`: who has it (none: unlabelled images); of "confused" the class asked for, then that read.
 
-    `evidence`, plain JSON: "share" of all images that are spoiled; "n" images of these digits; "judges" who say so
-    and "others" who looked and do not; "values" {judge or measure: {"value", "reference"}}, means over the digits.
+    `evidence`, plain JSON: "share" of all images that are spoiled; "n" images of these classes; "judges" who say so
+    and "others" who looked and do not; "values" {judge or measure: {"value", "reference"}}, means over the classes.
     Of several judges, the sentence quotes the first.
     """
 
     kind: str
-    digits: tuple[int, ...]
+    labels: tuple[int, ...]
     text: str
     evidence: dict
 
@@ -56,10 +56,10 @@ def findings(table: Mapping, summary, reference, real_table: Mapping, extras: Ma
     blank, flat = flat_images(table, images)
     read = Readings(table, real_table, len(names))
     swaps, repeated = read.swapped(), find_repeated(scopes, images, flat)
-    collapsed = find_collapsed([s for s in scopes if s.digit not in repeated and not flat[s.rows].any()])
-    # Digits in each other's place, and one image many times over, differ in everything else too: said once.
-    placed = [s for s in scopes if not any(s.digit in pair for pair in swaps)]
-    drawn = [s for s in placed if s.digit not in repeated | collapsed]
+    collapsed = find_collapsed([s for s in scopes if s.label not in repeated and not flat[s.rows].any()])
+    # Classes in each other's place, and one image many times over, differ in everything else too: said once.
+    placed = [s for s in scopes if not any(s.label in pair for pair in swaps)]
+    drawn = [s for s in placed if s.label not in repeated | collapsed]
     shapes = find_shapes(table, real_table, drawn, flat)
     told: list[Told] = [
         ("collapsed", repeated, say_repeated),
@@ -77,12 +77,12 @@ def findings(table: Mapping, summary, reference, real_table: Mapping, extras: Ma
         *(_finding("confused", p, say_confused(p, f, names), f, len(flat)) for p, f in read.confused(swaps).items()),
     ]
     for kind, faults, say in told:
-        for digits, fault in grouped(faults, len(scopes)):
-            found.append(_finding(kind, digits, f"{who(digits, len(scopes), names)}: {say(fault)}", fault, len(flat)))
+        for labels, fault in grouped(faults, len(scopes)):
+            found.append(_finding(kind, labels, f"{who(labels, len(scopes), names)}: {say(fault)}", fault, len(flat)))
     return sorted(found, key=_badness, reverse=True)
 
 
-def _finding(kind: str, digits: tuple[int, ...], text: str, fault: Fault, images: int) -> Finding:
+def _finding(kind: str, labels: tuple[int, ...], text: str, fault: Fault, images: int) -> Finding:
     evidence = {
         "share": fault.spoiled / images,
         "n": fault.n,
@@ -90,7 +90,7 @@ def _finding(kind: str, digits: tuple[int, ...], text: str, fault: Fault, images
         "others": list(fault.others),
         "values": {key: {"value": value, "reference": real} for key, (value, real) in fault.values.items()},
     }
-    return Finding(kind, digits, f"{text}.", evidence)
+    return Finding(kind, labels, f"{text}.", evidence)
 
 
 def _badness(finding: Finding) -> float:

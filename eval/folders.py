@@ -2,10 +2,11 @@
 
 Labels and seeds come from the first of these that is there:
   metadata.csv or metadata.jsonl   columns file_name, label (a class's name or index) and seed, the last two optional
-  class folders                    0/a.png, 1/b.png, ... named as the classes or their indices
-  names LABEL-SEED.png             all of them, the seed with six digits or more
+  class folders                    named as the classes, or by their indices: ankle boot/a.png or 9/a.png
+  names LABEL-SEED.png             all of them, the label an index, the seed with six digits or more
 and otherwise the images are unlabelled. Files are taken in the order of their names; files that are not images
-are left alone.
+are left alone. Which label a class has is the data set's to say, never the order of the folders; a class whose name
+cannot be that of a folder goes by its index.
 """
 
 import csv
@@ -20,7 +21,7 @@ import torch
 
 from eval.errors import UserError
 from eval.images import MAX_FILE, SUFFIXES, decode
-from eval.rows import MAX_IMAGES, Rows, label_of, seed_of
+from eval.rows import MAX_IMAGES, Rows, classes_shown, is_class, label_of, seed_of
 from eval.source_base import Form, shown
 from eval.trees import Tree, opened
 
@@ -138,16 +139,12 @@ def _from_names(names: list[str], form: Form) -> Named:
     if not all(ours):
         odd = names[ours.index(None)]
         raise UserError(f"some names are LABEL-SEED.png, but '{shown(odd, 100)}' is not; name all so, or none.")
-    return [label_of(match[1], form.class_names) for match in ours], [seed_of(match[2]) for match in ours]
+    return [label_of(int(match[1]), form.class_names) for match in ours], [seed_of(match[2]) for match in ours]
 
 
 def _class(folder: str, form: Form) -> int:
     """A class folder's label."""
-    try:
-        label = label_of(folder, form.class_names)
-    except UserError:
-        label = -1
-    if label < 0:
-        known = f"{form.class_names[0]}, {form.class_names[1]}, ... {form.class_names[-1]}"
+    if not is_class(folder, form.class_names):
+        known = classes_shown(form.class_names)
         raise UserError(f"folder '{shown(folder, 100)}' is not a class of '{form.name}' (they are {known}).")
-    return label
+    return label_of(folder, form.class_names)

@@ -75,7 +75,7 @@ def probability(p: float) -> str:
 
 
 def plural(n: int, noun: str) -> str:
-    """ "1 digit", "2 digits", "1,000 digits"."""
+    """ "1 image", "2 images", "1,000 images"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
@@ -101,11 +101,11 @@ def half_recognised(t50: dict, steps: int) -> str:
 
 
 def learned_from(section: dict) -> str:
-    """What a network learned from the digits alone: the section "accuracy_score" of a report in a sentence."""
+    """What a network learned from the images alone: the section "accuracy_score" of a report in a sentence."""
     synthetic, real, less = (Estimate(**section[key]["overall"]) for key in ("synthetic", "real", "difference"))
     return (
-        f"A network that learned from these {section['n']:,} digits alone reads {show_estimate(synthetic)} of the real "
-        f"test digits rightly; one that learned from as many real digits {show_estimate(real)}; difference "
+        f"A network that learned from these {section['n']:,} images alone reads {show_estimate(synthetic)} of the real "
+        f"test images rightly; one that learned from as many real images {show_estimate(real)}; difference "
         f"{show_points(less)} ({section['seeds']} runs of each)."
     )
 

@@ -1,10 +1,10 @@
 """Stops a tuning before it spoils what it was not tuned by. Decided by what was never optimised, and never by the judge
-that reports: the second classifier, captions held out, the distance and spread of the whole set, the ink, and another
-CLIP where there is one.
+that reports: the second classifier, captions held out, the distance and spread of the whole set, the ink where
+strokes are measured, and another CLIP where there is one.
 
-The first look, at the parent, sets the limits; a recall or coverage above that of as many real digits, which comes of
+The first look, at the parent, sets the limits; a recall or coverage above that of as many real images, which comes of
 odd ones that lie far out, may be lost down to theirs. Among the looks within the limits the best is the one with the
-most digits read right by the second classifier, then with the largest held-out margin. After PATIENCE looks in a row
+most images read right by the second classifier, then with the largest held-out margin. After PATIENCE looks in a row
 beyond a limit, or STALE that were no better, the run ends, and the best is what is kept.
 """
 
@@ -42,7 +42,7 @@ def beyond(base: dict, row: dict) -> tuple[str, ...]:
         if row[key] < min(base[key] - allowed, base.get("real", {}).get(key, 1.0)):
             found.append(f"{WORDS[key]} fell from {base[key]:.3f} to {row[key]:.3f}")
     for key, share in RISE.items():
-        ratio = row[key] / base[key] - 1
+        ratio = row[key] / base[key] - 1 if key in base else 0.0
         if ratio > share or (key != "second_fd" and ratio < -share):
             found.append(f"{WORDS[key]} went from {base[key]:.3g} to {row[key]:.3g}")
     for key, share in FALL.items():

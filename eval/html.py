@@ -12,12 +12,11 @@ from eval import html_images as images
 from eval import html_numbers as numbers
 from eval.formats import plural
 from eval.html_parts import Sprite
-from eval.report import Report, kind_of
+from eval.report import Report, kind_of, standard
 from eval.words import WORDS, full_title
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE = "report.html", "report.css"
-OWN_CLIP = ("clip", "clip:digit")
 
 
 def to_html(report: Report) -> str:
@@ -25,7 +24,7 @@ def to_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    sprite = Sprite()
+    sprite = Sprite(images.on_paper(report))
     shown = {
         "samples": images.strips(report, sprite),
         "doubtful": images.doubtful(report, sprite),
@@ -41,12 +40,13 @@ def _head(report: Report) -> dict:
     labelled = bool(numbers.classes(report))
     counts = set(report.table["label"].value_counts().tolist())
     each = f", {counts.pop():,} of each" if labelled and len(counts) == 1 and len(plan["labels"]) > 1 else ""
-    made = "real test digits" if source.kind == "real" else "digits"
+    made = "real test images" if source.kind == "real" else "images"
     facts = [f"{plan['count']:,} {made}{each}", source.settings, f"seed {plan['seed']}", date(report)]
     return {
         "name": source.name,
         "facts": [fact for fact in facts if fact],
         "labelled": labelled,
+        "worded": max(map(len, source.class_names)) > 2,  # names that need more room than digits and letters
         "tuned": sorted(report.tuned),
         "findings": _findings(report),
     }
@@ -58,7 +58,7 @@ def _findings(report: Report) -> list[dict] | None:
         return None
     names = report.source.class_names
     return [
-        {"text": f["text"], "digits": ["all"] if len(f["digits"]) == len(names) else [names[d] for d in f["digits"]]}
+        {"text": f["text"], "names": ["all"] if len(f["digits"]) == len(names) else [names[d] for d in f["digits"]]}
         for f in report.details["findings"]
     ]
 
@@ -66,7 +66,7 @@ def _findings(report: Report) -> list[dict] | None:
 def _sections(report: Report) -> dict:
     return {
         "headline": numbers.headline(report),
-        "digits": numbers.table(report, numbers.DIGITS),
+        "classes": numbers.table(report, numbers.READ),
         "matrices": numbers.matrices(report),
         "calibration": details.calibration(report),
         "sets": details.sets(report),
@@ -74,16 +74,16 @@ def _sections(report: Report) -> dict:
         "shape": numbers.table(report, numbers.SHAPES),
         "missing": details.missing(report),
         "accuracy_score": details.accuracy_score(report),
-        "count": plural(report.plan["count"], "digit"),
+        "count": plural(report.plan["count"], "image"),
         "floor_n": _floor(report),
         "unmeasured": _unmeasured(report),
     }
 
 
 def _floor(report: Report) -> str:
-    """How many real digits the floor was measured on, where they are fewer than the generated ones."""
+    """How many real images the floor was measured on, where they are fewer than the generated ones."""
     n = report.details.get("floor_n", {}).get("overall", report.plan["count"])
-    return plural(n, "real digit") if n < report.plan["count"] else ""
+    return plural(n, "real image") if n < report.plan["count"] else ""
 
 
 def _unmeasured(report: Report) -> dict[str, list[str]]:
@@ -119,6 +119,8 @@ def command(report: Report) -> str:
     """The command that makes this report again; for files, from the folder that holds the file."""
     source, plan = report.source, report.plan
     parts = ["python", "-m", "app", "score", source.given or source.name]
+    if source.dataset != "mnist" and source.kind != "checkpoint":  # a checkpoint knows its own
+        parts += ["--data", source.dataset]
     if plan["per_class"] is not None:
         parts += ["--per-class", str(plan["per_class"])]
     parts += ["--seed", str(plan["seed"])]
@@ -126,7 +128,7 @@ def command(report: Report) -> str:
         if source.sample and option in source.sample:
             parts += [f"--{option.replace('_', '-')}", str(source.sample[option])]
     clip = next((s.split("@")[0] for s in report.scorers if kind_of(s) == "clip"), "clip")
-    if clip not in OWN_CLIP:
+    if clip not in ("clip", *standard(source.dataset)):
         parts += ["--clip", clip.removeprefix("clip:")]
     parts += ["--cas"] if "accuracy_score" in report.details else []
     return shlex.join(parts)

@@ -11,14 +11,14 @@ from eval.words import JUDGES, SPACES, WORDS, Word
 
 
 def sets(report: Report) -> list[dict]:
-    """For each space its metrics over all images beside the floor, and below them digit by digit."""
+    """For each space its metrics over all images beside the floor, and below them class by class."""
     found = []
     for space in SPACES.values():
         words = [w for w in WORDS.values() if w.group == "sets" and w.judge == space.judge]
         rows = [row for word in words if (row := _set_row(report, word))]
         if rows:
             deeper = table(report, [w.key for w in words if w.key in report.metrics["overall"]])
-            found.append({"title": space.title, "says": space.says, "rows": rows, "digits": deeper})
+            found.append({"title": space.title, "says": space.says, "rows": rows, "classes": deeper})
     return found
 
 
@@ -46,7 +46,7 @@ def _set_row(report: Report, word: Word) -> dict | None:
 
 
 def calibration(report: Report) -> list[dict]:
-    """Each judge on real digits: is it as sure as it is right? Its reliability diagram as rows."""
+    """Each judge on real images: is it as sure as it is right? Its reliability diagram as rows."""
     found = []
     for judge, card in report.details.get("calibration", {}).items():
         rows = [
@@ -65,7 +65,7 @@ def calibration(report: Report) -> list[dict]:
 
 
 def recognition(report: Report) -> list[dict]:
-    """With the label, and without it where that was read: the curve, when half are recognised, and each digit's."""
+    """With the label, and without it where that was read: the curve, when half are recognised, and each class's."""
     section = report.details.get("recognition")
     if not section:
         return []
@@ -90,12 +90,12 @@ def _when(t50: dict) -> str:
 
 
 def missing(report: Report) -> list[str]:
-    """Sentences about shapes of real digits that are rarer here, worst first as they come."""
+    """Sentences about shapes of real images that are rarer here, worst first as they come."""
     return [minus(found["text"]) for found in report.details.get("missing", [])]
 
 
 def accuracy_score(report: Report) -> dict | None:
-    """How well a network trained on the generated digits alone reads real ones, beside one trained on real digits."""
+    """How well a network trained on the generated images alone reads real ones, beside one trained on real images."""
     section = report.details.get("accuracy_score")
     if not section:
         return None

@@ -1,10 +1,11 @@
-"""Which images the report page shows: samples in their order, the most doubtful ones, the closest training digits."""
+"""Which images the report page shows: samples in their order, the most doubtful ones, the closest training images."""
 
 import numpy as np
 from torch import Tensor
 
 from eval.errors import UserError
 from eval.formats import probability
+from eval.forms import form
 from eval.html_parts import Sprite
 from eval.report import Report
 from eval.sources import RealSource
@@ -12,7 +13,7 @@ from eval.summary import JUDGES as READERS
 from eval.summary import UNLABELLED
 from eval.words import JUDGES
 
-STRIP = 32  # samples of a digit
+STRIP = 32  # samples of a class
 STRIP_UNLABELLED = 160
 DOUBTFUL = 24
 CLOSEST = 12
@@ -34,7 +35,7 @@ def strips(report: Report, sprite: Sprite) -> list[dict]:
 def doubtful(report: Report, sprite: Sprite) -> list[dict]:
     """The samples that the judges doubt most, worst first, with what each of them reads.
 
-    Doubt: the mean over the judges of 1 - the probability of the digit asked for; without labels, of the digit
+    Doubt: the mean over the judges of 1 - the probability of the class asked for; without labels, of the class
     that this judge itself reads.
     """
     table = report.table
@@ -64,21 +65,29 @@ def _probabilities(report: Report, judge: str) -> np.ndarray:
 
 
 def closest(report: Report, sprite: Sprite) -> list[dict]:
-    """Samples beside the training digit nearest to each; no training digit is shown where the data are not there."""
+    """Samples beside the training image nearest to each; no training image is shown where the data are not there."""
     found = report.details.get("closest", [])[:CLOSEST]
     train = _training(report) if found else None
     names, pairs = report.source.class_names, []
     for pair in found:
         index = pair["train_index"]
-        beside, what = "", f"training digit {index}"
+        beside, what = "", f"training image {index}"
         if train and index < len(train[0]):
-            what = f"training digit {index}, a {names[int(train[1][index])]}"
+            what = f"training image {index}: {names[int(train[1][index])]}"
             beside = sprite.tile(train[0][index], what)
         distances = [None if pair[k] is None else f"{pair[k]:.2f}" for k in ("train_distance", "test_distance")]
         ours = sprite.tile(report.images[pair["row"]], _named(report, pair["row"]))
         pairs.append({"ours": ours, "name": _named(report, pair["row"]), "theirs": beside, "what": what}
                      | dict(zip(("train", "test"), distances, strict=True)))  # fmt: skip
     return pairs
+
+
+def on_paper(report: Report) -> bool:
+    """Whether the images are strokes of a pen; no where nobody knows their data set."""
+    try:
+        return form(report.source.dataset).strokes
+    except UserError:
+        return False
 
 
 def _training(report: Report) -> tuple[Tensor, Tensor] | None:

@@ -16,7 +16,7 @@ HEADLINE = (
     "precision", "coverage",
 )  # fmt: skip
 CARDS = 8
-DIGITS = ("accuracy", "second_accuracy", "knn_accuracy", "clip_accuracy", "clip_probability", "disagreement")
+READ = ("accuracy", "second_accuracy", "knn_accuracy", "clip_accuracy", "clip_probability", "disagreement")
 SHAPES = ("thickness", "slant", "width", "height", "length", "ink")
 DEEP = 0.6  # cells shaded more than this need light text
 
@@ -27,7 +27,7 @@ def classes(report: Report) -> list[tuple[str, str]]:
 
 
 def against(ours: Estimate, real: Estimate | None, better: str | None) -> tuple[str, str]:
-    """Words and a kind ("good", "bad" or "same") for a value beside that of real digits; empty where unknown.
+    """Words and a kind ("good", "bad" or "same") for a value beside that of real images; empty where unknown.
 
     Above or below only where the 95 % interval of the difference leaves out 0.
     """
@@ -35,14 +35,14 @@ def against(ours: Estimate, real: Estimate | None, better: str | None) -> tuple[
         return "", ""
     d = difference(real, ours)
     if d.low <= 0 <= d.high:
-        return "no difference from real digits", "same"
+        return "no difference from real images", "same"
     above = d.value > 0
     kind = "same" if better is None else "good" if above == (better == "higher") else "bad"
-    return f"{'above' if above else 'below'} real digits", kind
+    return f"{'above' if above else 'below'} real images", kind
 
 
 def headline(report: Report) -> list[dict]:
-    """The main numbers, each beside what real test digits score."""
+    """The main numbers, each beside what real test images score."""
     ours, real = report.metrics["overall"], report.reference.metrics["overall"]
     found = [WORDS[m] for m in HEADLINE if m in ours and ours[m].value is not None]
     return [_card(word, ours[word.key], real.get(word.key), report.tuned) for word in found[:CARDS]]
@@ -66,11 +66,11 @@ def _card(word: Word, ours: Estimate, real: Estimate | None, tuned: frozenset[st
 
 
 def _says(word: Word, ours: Estimate, real: Estimate | None) -> str:
-    beside = f"; real digits {show_estimate(real, word.unit)}" if real else ""
+    beside = f"; real images {show_estimate(real, word.unit)}" if real else ""
     return f"{word.title} {show_estimate(ours, word.unit)}, n = {ours.n:,}{beside}"
 
 
-# ---------------------------------------------------------------- digit by digit
+# ---------------------------------------------------------------- class by class
 
 
 def table(report: Report, metrics: Sequence[str]) -> dict | None:
@@ -112,7 +112,7 @@ def _column(report: Report, word: Word, keys: Sequence[str]) -> dict:
 def cell(
     word: Word, ours: Estimate | None, real: Estimate | None, places: int, ends: tuple[float, float], reason: str
 ) -> dict:
-    """One estimate beside real digits: texts, a bar, and whether the two differ."""
+    """One estimate beside real images: texts, a bar, and whether the two differ."""
     if ours is None or ours.value is None:
         return {"value": NOTHING, "reason": reason, "kind": ""}
     return {

@@ -1,4 +1,4 @@
-"""Small pictures for the report page: digits from one PNG, interval bars and curves as SVG. Text in them is escaped."""
+"""Small pictures for the report page: images from one PNG, interval bars and curves as SVG. Text in them is escaped."""
 
 import base64
 import io
@@ -13,13 +13,16 @@ from torch import Tensor
 from eval.metrics import Estimate
 
 COLUMNS = 40  # images a row of the sprite
+LARGE = 56  # pixels of the page that a large tile is about as wide as
 BAR, TALL = 92, 16  # pixels of an interval bar
 
 
 class Sprite:
     """Images as one PNG in the page's style sheet; a tile shows its part of it, at any whole multiple of its size."""
 
-    def __init__(self):
+    def __init__(self, on_paper: bool = False):
+        """`on_paper`: grey images are ink on paper, which is white where the page is light; others stay as they are."""
+        self.on_paper = on_paper
         self.tiles: list[np.ndarray] = []
 
     def tile(self, image: Tensor, says: str) -> Markup:
@@ -41,9 +44,8 @@ class Sprite:
         for i, pixels in enumerate(self.tiles):
             y, x = divmod(i, COLUMNS)
             sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] = pixels
-        # Grey images are ink on paper where the page is light; colours stay as they are.
-        ink = "--ink:invert(1);--ink-blend:multiply;--dark-blend:screen" if sheet.ndim == 2 else ""
-        size = f":root{{--w:{width};--h:{height};--columns:{COLUMNS};{ink}}}"
+        ink = "--ink:invert(1);--ink-blend:multiply;--dark-blend:screen" if self.on_paper and sheet.ndim == 2 else ""
+        size = f":root{{--w:{width};--h:{height};--columns:{COLUMNS};--zoom:{max(1, round(LARGE / width))};{ink}}}"
         return Markup(f'{size}.px{{background-image:url("{_png(sheet)}")}}')
 
 
@@ -69,7 +71,7 @@ def axis(entries: Sequence[Estimate], unit: str) -> tuple[float, float]:
 
 
 def interval(entry: Estimate, real: Estimate | None, ends: tuple[float, float], says: str) -> Markup:
-    """A bar from `ends[0]` to `ends[1]`: the 95 % interval, a dot for the value, a tall stroke for real digits."""
+    """A bar from `ends[0]` to `ends[1]`: the 95 % interval, a dot for the value, a tall stroke for real images."""
     if entry.value is None:
         return Markup("")
 
@@ -96,7 +98,7 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 8, 12, 44
 
 
 def curve(section: dict, says: str) -> Markup:
-    """Share of images read as the digit asked for, by denoising step: `recognised`, and `for_good` with its band."""
+    """Share of images read as the class asked for, by denoising step: `recognised`, and `for_good` with its band."""
     sigmas, overall = section["sigmas"], section["overall"]
     steps = len(sigmas)
 
@@ -117,7 +119,7 @@ def curve(section: dict, says: str) -> Markup:
         parts.append(f'<text class="mid" x="{x(k)}" y="{HIGH - BOTTOM + 16}">{sigmas[k]:.2g}</text>')
     parts.append(f'<text class="mid" x="{x(steps) - 10}" y="{HIGH - BOTTOM + 16}">done</text>')
     parts.append(f'<text class="mid" x="{x(steps / 2)}" y="{HIGH - 6}">noise level σ, falling step by step</text>')
-    parts += [line(curves["for_good"], "digit") for curves in section.get("per_class", {}).values()]
+    parts += [line(curves["for_good"], "class") for curves in section.get("per_class", {}).values()]
     parts += [_band(overall["for_good"], x, y), line(overall["recognised"], "now"), line(overall["for_good"], "good")]
     step = overall["t50"]["step"]
     if step is not None:

@@ -3,6 +3,7 @@
 An IDX file (http://yann.lecun.com/exdb/mnist/) is a big-endian header (two zero bytes, a type code, the number
 of dimensions, then each dimension in 4 bytes) and the bytes themselves, gzipped or not. The labels lie beside
 the images: train-images-idx3-ubyte.gz has train-labels-idx1-ubyte.gz; without them the images are unlabelled.
+Images in colour (idx4) have four dimensions, the last one the colour, as diffusion_core/data.py keeps them.
 No more is inflated than the header announces.
 """
 
@@ -20,26 +21,35 @@ from eval.errors import UserError
 from eval.rows import MAX_IMAGES, Rows
 from eval.source_base import Form, shown
 
-NAME = re.compile(r"idx[13]-ubyte(\.gz)?$")  # what marks a file as one of these
+NAME = re.compile(r"idx[134]-ubyte(\.gz)?$")  # what marks a file as one of these
 TORCHVISION = "MNIST/raw/train-images-idx3-ubyte"  # where its MNIST looks in a folder
+COLOUR = "train-images-idx4-ubyte"  # in a folder of a data set in colour
 MAX_BYTES = 256 << 20
 
 
 def read_idx(path: str | Path, form: Form) -> Rows:
-    """Images uint8 [N, 1, H, W] and their labels. `UserError` names the file that is missing or damaged."""
+    """Images uint8 [N, C, H, W] and their labels. `UserError` names the file that is missing or damaged."""
     path = Path(path)
     if "idx1-ubyte" in path.name:
-        raise UserError(f"{shown(path)} holds labels; give the file of the images beside it (images-idx3-ubyte).")
-    images = _read(path, 3)
+        kind = "idx3" if form.shape[0] == 1 else "idx4"
+        raise UserError(f"{shown(path)} holds labels; give the file of the images beside it (images-{kind}-ubyte).")
+    images = _images(path)
     beside = _labels_beside(path)
     labels = _read(beside, 1).long() if beside else None
     if labels is not None and len(labels) != len(images):
         raise UserError(f"{shown(path)} has {len(images)} images, {shown(beside)} {len(labels)} labels.")
-    return Rows(images[:, None], labels, None)
+    return Rows(images, labels, None)
+
+
+def _images(path: Path) -> Tensor:
+    """uint8 [N, C, H, W] of a file of three dimensions (grey), or of four by its name."""
+    if "idx4-ubyte" in path.name:
+        return _read(path, 4).permute(0, 3, 1, 2).contiguous()
+    return _read(path, 3)[:, None]
 
 
 def _labels_beside(path: Path) -> Path | None:
-    stem = path.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
+    stem = re.sub("idx[34]", "idx1", path.name.removesuffix(".gz").replace("images", "labels"))
     if "labels" not in stem:
         return None
     return next((p for p in (path.with_name(f"{stem}.gz"), path.with_name(stem)) if p.is_file()), None)

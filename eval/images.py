@@ -19,7 +19,7 @@ from eval.source_base import Form
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
-MAX_FILE = 1 << 20  # bytes of one encoded image; digits need a thousandth
+MAX_FILE = 1 << 20  # bytes of one encoded image; a small one needs a thousandth
 NEUTRAL = 2  # grey levels by which the channels of a grey image may differ: lossy WebP has no grey and rounds
 
 

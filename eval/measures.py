@@ -1,17 +1,18 @@
-"""What a filter can ask of a digit: functions from images and labels to a number each, larger being better.
+"""What a filter can ask of an image: functions from images and labels to a number each, larger being better.
 
 No value depends on the images beside an image, but that of `Apart` on those before it: networks always see whole
 blocks (as in diffusion_core/generate.py), and distances are exact.
 
-Distances are counted in units of the digit itself: the median distance of a real training digit of that label to its
-nearest other one. In plain pixels a 1 is 1.9 from its nearest neighbour and a 2 is 5.0, so one limit for both would
-leave out ones and nothing else. The ratio of eval/memorisation.py, which needs no unit, is no filter on purpose: it
-looks at the test split, and a training set that was chosen by its nearness to test digits could not be tested on them.
+Distances are counted in units of the class itself: the median distance of a real training image of that label to its
+nearest other one. In plain pixels a 1 of MNIST is 1.9 from its nearest neighbour and a 2 is 5.0, so one limit for both
+would leave out ones and nothing else. The ratio of eval/memorisation.py, which needs no unit, is no filter on purpose:
+it looks at the test split, and a training set that was chosen by its nearness to test images could not be tested on
+them.
 """
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -23,13 +24,13 @@ from eval.neighbours import nearest
 from eval.sources import RealSource
 
 PLACES = 5  # decimals of a value: what is written into a file is what was decided on
-SAMPLE = 100  # training digits of each label that the unit of distance is measured on
+SAMPLE = 100  # training images of each label that the unit of distance is measured on
 Measure = Callable[[Tensor, Tensor], Tensor]  # uint8 [N, C, H, W], int64 [N] -> float [N]
 
 
-def confidence(_least: float) -> Measure:
-    """The probability that the judge `selector` gives to the digit asked for."""
-    judge = load_judge("selector")
+def confidence(_least: float, dataset: str) -> Measure:
+    """The probability that the judge `selector` gives to the class asked for."""
+    judge = load_judge("selector", dataset)
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return in_blocks(judge.probabilities, images).gather(1, labels[:, None])[:, 0]
@@ -37,9 +38,9 @@ def confidence(_least: float) -> Measure:
     return measure
 
 
-def clip_margin(_least: float) -> Measure:
-    """CLIP's cosine with the caption of the digit asked for, less that with the best other caption."""
-    clip = load_clip()
+def clip_margin(_least: float, dataset: str) -> Measure:
+    """CLIP's cosine with the caption of the class asked for, less that with the best other caption."""
+    clip = load_clip(dataset=dataset)
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return margins(in_blocks(clip.cosines, images), labels)
@@ -47,10 +48,10 @@ def clip_margin(_least: float) -> Measure:
     return measure
 
 
-def from_training(_least: float) -> Measure:
-    """The distance to the nearest training digit of any label, in units of the label's."""
-    training = RealSource("train").data.images
-    unit = units()
+def from_training(_least: float, dataset: str) -> Measure:
+    """The distance to the nearest training image of any label, in units of the label's."""
+    training = RealSource("train", dataset).data.images
+    unit = units(dataset)
 
     def measure(images: Tensor, labels: Tensor) -> Tensor:
         return nearest(images, training)[0][:, 0].double() / unit[labels]
@@ -59,11 +60,11 @@ def from_training(_least: float) -> Measure:
 
 
 class Apart:
-    """The distance to the nearest digit of the same label that was let through before, in units of the label's; the
-    first of a label is infinitely far. Holds all that was let through, 784 bytes a digit."""
+    """The distance to the nearest image of the same label that was let through before, in units of the label's; the
+    first of a label is infinitely far. Holds the pixels of all that was let through."""
 
-    def __init__(self, least: float):
-        self.least, self.unit = least, units()
+    def __init__(self, least: float, dataset: str):
+        self.least, self.unit = least, units(dataset)
         self.kept: dict[int, Tensor] = {}
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ class Apart:
             self.kept[label] = torch.cat([*self._before(label), images[labels == label]])
 
     def _one_label(self, images: Tensor, label: int) -> Tensor:
-        """One after the other: each digit that is far enough counts for those behind it."""
+        """One after the other: each image that is far enough counts for those behind it."""
         found, new = self._distances(images, self._before(label), label), []
         for i, image in enumerate(images.split(1)):
             if new:
@@ -103,18 +104,19 @@ def in_blocks(judge: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return judge(images[torch.arange(whole) % len(images)])[: len(images)]
 
 
-def units() -> Tensor:
-    """The median distance of a training digit to its nearest other one, by label: float64 [10], a pixel in [0, 1]."""
-    return _units(RealSource("train").id)
+def units(dataset: str) -> Tensor:
+    """The median distance of a training image to its nearest other one, by label: float64 [K], a pixel in [0, 1]."""
+    return _units(dataset, RealSource("train", dataset).id)
 
 
 @lru_cache(maxsize=4)
-def _units(training: str) -> Tensor:
-    return torch.tensor(cache.facts(("nearest neighbours", training, SAMPLE), _measured)["units"], dtype=torch.float64)
+def _units(dataset: str, training: str) -> Tensor:
+    known = cache.facts(("nearest neighbours", training, SAMPLE), partial(_measured, dataset))
+    return torch.tensor(known["units"], dtype=torch.float64)
 
 
-def _measured() -> dict:
-    data, found = RealSource("train").data, []
+def _measured(dataset: str) -> dict:
+    data, found = RealSource("train", dataset).data, []
     for label in range(len(data.spec.class_names)):
         rows = torch.nonzero(data.labels == label)[:SAMPLE, 0]
         found.append(nearest(data.images[rows], data.images, exclude=rows)[0].median().item())

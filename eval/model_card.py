@@ -13,7 +13,11 @@ MAIN = (
     "fd", "kid", "precision", "recall", "density", "coverage", "vendi", "second_fd", "pixels_fd", "clip_fd", "cmmd",
     "memorised",
 )  # fmt: skip
-HUB = {"mnist": "ylecun/mnist"}  # data sets under their name on the Hub
+HUB = {  # data sets under their name on the Hub
+    "mnist": "ylecun/mnist",
+    "fashion": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+}
 TASK = ("image-generation", "Class-conditional image generation")
 
 
@@ -73,8 +77,8 @@ def _body(report: Report) -> str:
     settings = f" at {_code(source.settings)}" if source.settings else ""
     parts = [
         f"# {plain(source.name)}",
-        f"{plural(plan['count'], 'digit')}{settings}, seed {plan['seed']}, judged on {date(report)}. "
-        "Values with 95 % intervals; beside them what real test digits score: the ceiling of what is scored image "
+        f"{plural(plan['count'], 'image')}{settings}, seed {plan['seed']}, judged on {date(report)}. "
+        "Values with 95 % intervals; beside them what real test images score: the ceiling of what is scored image "
         "by image, the floor of what compares sets of images.",
         markdown_table([report], report.reference, shown).rstrip(),
         *_warning(report, shown),

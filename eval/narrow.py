@@ -10,7 +10,7 @@ from eval.summary import summarise
 def narrowed(a: Report, b: Report) -> Report:
     """`a` with the rows alone whose label and seed `b` has too; `a` itself where it lacks some of them.
 
-    Real digits grew from no seed, and where nobody said which seeds images have there is nothing to match: `a` then
+    Real images grew from no seed, and where nobody said which seeds images have there is nothing to match: `a` then
     stays whole, too. What compares sets is left out, since it belongs to all images of `a`.
     """
     if "real" in (a.source.kind, b.source.kind) or not (a.source.seeded and b.source.seeded):

@@ -22,9 +22,9 @@ from eval.errors import UserError
 from eval.rows import MAX_IMAGES, Rows
 from eval.source_base import shown
 
-ARRAYS = "digits.npz"  # in a folder that was exported
+ARRAYS = "digits.npz"  # in a folder that was exported, whatever its images show
 KEYS = ("images", "labels", "seeds")
-FORM = "images uint8 [N,28,28] (or [N,H,W,3]) and, optionally, labels int [N] and seeds int [N]"
+FORM = "images uint8 [N,H,W] (or [N,H,W,3]) and, optionally, labels int [N] and seeds int [N]"
 HINT = "Save pixels of 0..1 as np.round(255 * images).astype(np.uint8)."
 MAX_BYTES = 256 << 20  # of one array, decoded
 

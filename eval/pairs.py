@@ -16,7 +16,7 @@ from eval.report import Report
 
 
 class Flip(NamedTuple):
-    """A pair of which one image is read as the digit asked for, and the other is not."""
+    """A pair of which one image is read as the class asked for, and the other is not."""
 
     label: int
     seed: int
@@ -58,7 +58,7 @@ def unpaired(a: Report, b: Report) -> str | None:
         return None
     for report in (a, b):
         if report.source.kind == "real":
-            return "real digits grew from no seed"
+            return "real images grew from no seed"
         if not report.source.seeded:
             return f"nobody said which seeds the images of {report.source.name} have"
     return None if _matched(a, b) else "the labels and seeds are not the same"
@@ -96,7 +96,7 @@ def flips(a: Report, b: Report, judge: str) -> Flips:
 
 
 def matrix_difference(a: Report, b: Report, judge: str) -> list[list[int]]:
-    """b's confusion matrix minus a's: rows = digit asked for, columns = digit that `judge` reads. Rows sum to 0."""
+    """b's confusion matrix minus a's: rows = class asked for, columns = class that `judge` reads. Rows sum to 0."""
     _, _, asked, read_a, read_b = _read(a, b, judge)
     classes = len(a.source.class_names)
     return (confusion(asked, read_b, classes) - confusion(asked, read_a, classes)).tolist()
@@ -143,7 +143,7 @@ def _record(report: Report) -> dict[str, object]:
 
 
 def _read(a: Report, b: Report, judge: str) -> tuple[NDArray, ...]:
-    """Rows of a, rows of b, the digits asked for, what `judge` reads in a and in b; int [N] each."""
+    """Rows of a, rows of b, the classes asked for, what `judge` reads in a and in b; int [N] each."""
     rows_a, rows_b = paired_rows(a, b)
     column = f"{judge}_label"
     if column not in a.table or column not in b.table:

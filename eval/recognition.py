@@ -1,10 +1,10 @@
-"""When a digit becomes recognisable while it is drawn: pure functions of what the classifier reads at every step.
+"""When an image becomes recognisable while it is drawn: pure functions of what the classifier reads at every step.
 
-Step k of K runs at noise level sigmas[k], and the column `step{k}_label` of a table holds the digit that the
+Step k of K runs at noise level sigmas[k], and the column `step{k}_label` of a table holds the class that the
 classifier reads in the denoised estimate of the image there. A sampler that was told the label estimates a typical
-digit of that label from the very first step, so this says when the model commits itself. `blind{k}_label` is read in
+image of that label from the very first step, so this says when the model commits itself. `blind{k}_label` is read in
 the estimate that the same model makes of the same noisy image without the label: it says when the picture itself
-holds the digit. `classifier_label` is the reading of the finished image, here step K at noise level 0. Intervals are
+shows the class. `classifier_label` is the reading of the finished image, here step K at noise level 0. Intervals are
 for 95 %, each for its own step (pointwise): a whole curve lies inside all of them less often than that.
 """
 
@@ -22,7 +22,7 @@ def recognition(table: Mapping, sigmas: Sequence[float], classes: int) -> dict |
     readings without the label, or None}; None for unlabelled images or where the table has no steps.
 
     Curves: `recognised` and `for_good` are lists of estimates of a share, one a step, `for_good` with one more
-    for the finished image: read as the digit asked for at that step, and from that step on to the end.
+    for the finished image: read as the class asked for at that step, and from that step on to the end.
     `t50` says when half of the images are recognised for good (`half_recognised`). `lock_in` is the mean of
     `lock_in` over the images that end up right, `flips` the mean number of changes of mind.
     ValueError where the noise levels are not strictly falling or are not one for each step.
@@ -41,7 +41,7 @@ def recognition(table: Mapping, sigmas: Sequence[float], classes: int) -> dict |
 
 
 def readings(table: Mapping, kind: str = "step") -> NDArray[np.int64] | None:
-    """The digit read at every step and in the finished image, int [N, K + 1]; None without those columns.
+    """The class read at every step and in the finished image, int [N, K + 1]; None without those columns.
 
     `kind`: "step" or "blind".
     """
@@ -55,7 +55,7 @@ def readings(table: Mapping, kind: str = "step") -> NDArray[np.int64] | None:
 
 
 def lock_in(read: NDArray, labels: NDArray) -> NDArray[np.int64]:
-    """First step from which on every reading [N, K + 1] is the digit asked for [N].
+    """First step from which on every reading [N, K + 1] is the class asked for [N].
 
     K where only the finished image is read right; K + 1 where not even that: never.
     """
@@ -95,7 +95,7 @@ def half_recognised(locked: NDArray, levels: Sequence[float]) -> dict:
         return found | {"reason": "there are no images"}
     step, never = int(np.sort(locked)[(locked.size - 1) // 2]), len(sigma) - 1
     if step == never:
-        return found | {"reason": "fewer than half of the images are read as the digit asked for in the end"}
+        return found | {"reason": "fewer than half of the images are read as the class asked for in the end"}
     found |= {"step": step, "sigma": sigma[step]}
     interval = median_interval(locked)
     if interval is None:

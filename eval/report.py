@@ -73,7 +73,7 @@ class Report:
 
     @property
     def confusions(self) -> dict[str, list[list[int]]]:
-        """{judge: counts}: rows = digit asked for, columns = digit judged."""
+        """{judge: counts}: rows = class asked for, columns = class judged."""
         return self.summary.confusions
 
     @property

@@ -19,6 +19,7 @@ from eval.errors import UserError
 from eval.source_base import Form, Progress, Source, SourceInfo, shown
 
 MAX_IMAGES = 100_000
+SOME = 12  # classes that a message names
 
 
 class Rows(NamedTuple):
@@ -94,13 +95,34 @@ def file_name(path: str | Path) -> str:
 
 
 def label_of(value: object, class_names: tuple[str, ...]) -> int:
-    """A label as people write it, a class's name or its index (-1: none), as an index; `UserError` otherwise."""
+    """A label as people write it, a class's name or its index (-1: none), as an index; `UserError` otherwise.
+
+    Where classes are called by numbers that are not their own indices, text is a name and never an index.
+    """
     if isinstance(value, str) and value in class_names:
         return class_names.index(value)
     number = _whole(value)
-    if number is None or not -1 <= number < len(class_names):
-        raise UserError(f"label {shown(repr(value), 40)} is not one of the classes 0..{len(class_names) - 1}.")
+    numbered = isinstance(value, str) and any(_whole(name) not in (None, i) for i, name in enumerate(class_names))
+    if number is None or not -1 <= number < len(class_names) or (numbered and number != -1):
+        raise UserError(f"label {shown(repr(value), 40)} is not one of the classes {classes_shown(class_names)}.")
     return number
+
+
+def is_class(name: str, class_names: tuple[str, ...]) -> bool:
+    """Whether a folder of this name holds the images of a class."""
+    try:
+        return label_of(name, class_names) >= 0
+    except UserError:
+        return False
+
+
+def classes_shown(class_names: tuple[str, ...]) -> str:
+    """ "0..9", with the names where they say more: "0..2 (red square, disc, cross)"; not all of many."""
+    last = len(class_names) - 1
+    if class_names == tuple(map(str, range(last + 1))):
+        return f"0..{last}"
+    names = class_names if last < SOME else (*class_names[: SOME - 1], "...", class_names[-1])
+    return f"0..{last} ({shown(', '.join(names), 200)})"
 
 
 def seed_of(value: object) -> int:

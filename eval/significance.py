@@ -7,7 +7,7 @@ Hits are tested with mid-p, exact tests that count tables just as likely as the 
 1961; for pairs Fagerland, Lydersen and Laake 2013). Chosen by enumerating every outcome where nothing
 differs: at level .05 exact McNemar rejects .0345 (2,000 pairs, 2 % of them discordant) and .0219 (200
 pairs, 5 %), mid-p .0482 and .0411, and nowhere over 20 to 2,000 pairs and .2 to 50 % more than .0498; the
-worst of ten digits after Holm .026 and .045 (200 pairs each, 10 %). Where the interval beside it includes
+worst of ten classes after Holm .026 and .045 (200 pairs each, 10 %). Where the interval beside it includes
 0 or not, mid-p says the same in 3,712 of 3,720 cases of 200 pairs, the exact test in 3,676. Fisher's test
 rejects .0337 (two groups of 200, 10 % misses) and its mid-p .0482, at most .0505 for 200 against 1,000.
 """

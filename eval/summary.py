@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eval.metrics import Estimate, confusion, mean, proportion
 
-JUDGES = ("classifier", "second", "knn", "clip")  # what reads a digit, and so has a matrix of confusions
+JUDGES = ("classifier", "second", "knn", "clip")  # what reads a class, and so has a matrix of confusions
 UNLABELLED = -1  # the label of an image of which nobody said what it should show
 
 
@@ -59,7 +59,7 @@ class Summary:
     """All aggregates of one table.
 
     `metrics`: {"overall": {metric: Estimate}, "per_class": {"0": {metric: Estimate}, ...}}.
-    `confusions`: for each judge that ran K x K counts, rows = digit asked for, columns = digit judged.
+    `confusions`: for each judge that ran K x K counts, rows = class asked for, columns = class judged.
     """
 
     metrics: dict[str, dict]
@@ -91,7 +91,7 @@ class Summary:
 
 
 def each(metrics: dict[str, dict], function) -> dict[str, dict]:
-    """{"overall": {metric: x}, "per_class": {digit: {metric: x}}} with every x replaced by function(x)."""
+    """{"overall": {metric: x}, "per_class": {label: {metric: x}}} with every x replaced by function(x)."""
 
     def row(entries: dict) -> dict:
         return {metric: function(entry) for metric, entry in entries.items()}

@@ -1,10 +1,11 @@
-"""A synthetic data set as it is drawn: exactly so many digits of each label after filtering, block by block.
+"""A synthetic data set as it is drawn: exactly so many images of each label after filtering, block by block.
 
-Everything follows from the request, whatever was interrupted and however the work was cut. Digit i of the set has
-the label `order(...)[i]`; the j-th candidate of label d has seed `first + 10 j + d`, as in diffusion_core/noise.py; a
-label's candidates are tried one after the other, and those that the filters let through are its digits. Only as many
-candidates are drawn as digits are missing, so none is drawn in vain, and a smaller set is the beginning of a larger
-one. What is needed to go on is only how many candidates of each label were tried, and what was kept of them.
+Everything follows from the request, whatever was interrupted and however the work was cut. Image i of the set has
+the label `order(...)[i]`; the j-th candidate of label d, one of K, has seed `first + K j + d`, as in
+diffusion_core/noise.py; a label's candidates are tried one after the other, and those that the filters let through are
+its images. Only as many candidates are drawn as images are missing, so none is drawn in vain, and a smaller set is the
+beginning of a larger one. What is needed to go on is only how many candidates of each label were tried, and what was
+kept of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ PATIENCE, SHARE = 1000, 0.01  # a label is given up when of so many candidates l
 
 @dataclass(frozen=True)
 class Request:
-    """`count` digits in the proportions of `weights`, one a label; the first seed; the least value by filter."""
+    """`count` images in the proportions of `weights`, one a label; the first seed; the least value by filter."""
 
     count: int
     weights: tuple[float, ...]
@@ -56,8 +57,8 @@ class LeftOut(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Consecutive digits of the set: images uint8 [N, C, H, W], labels and seeds int64 [N], what each filter measured
-    of the digit alone float64 [N], and the candidates that were refused meanwhile, by seed."""
+    """Consecutive images of the set: images uint8 [N, C, H, W], labels and seeds int64 [N], what each filter measured
+    of the image alone float64 [N], and the candidates that were refused meanwhile, by seed."""
 
     images: Tensor
     labels: Tensor
@@ -67,7 +68,7 @@ class Block(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What one round of drawing brought: digits kept of the block so far, and candidates it refused."""
+    """What one round of drawing brought: images kept of the block so far, and candidates it refused."""
 
     kept: int
     left_out: LeftOut
@@ -77,8 +78,8 @@ class Round(NamedTuple):
 def order(count: int, weights: Sequence[float]) -> Tensor:
     """The labels of a set, int64 [count], each label spread evenly (Webster's method of apportionment).
 
-    Digit i of label d stands where (i + 1/2) / weight d falls among those of all labels, the lower label first. So the
-    first n digits are as balanced as n digits can be, for any n; weights that sum to `count` are the counts.
+    Image i of label d stands where (i + 1/2) / weight d falls among those of all labels, the lower label first. So the
+    first n images are as balanced as n images can be, for any n; weights that sum to `count` are the counts.
     """
     total = sum(weights)
     keys, labels = [], []
@@ -98,7 +99,7 @@ class Synthesis:
         self.source, self.request = source, request.validate()
         self.names = tuple(self.request.filters)
         self.scores = tuple(name for name in self.names if FILTERS[name].alone)
-        self.sieve = Sieve(self.request.filters)
+        self.sieve = Sieve(self.request.filters, source.info.dataset)
         self.labels = order(request.count, request.weights)
         self.tried, self.kept = torch.zeros(2, len(request.weights), dtype=torch.int64)
         self.refused = torch.zeros(len(request.weights), len(self.names), dtype=torch.int64)
@@ -109,7 +110,7 @@ class Synthesis:
         self._count(block.labels, block.left_out.labels, block.left_out.reasons)
 
     def blocks(self, size: int, most: int) -> Iterator[Round]:
-        """The rest of the set, `size` digits a block, at most `most` candidates a round. `UserError` where the filters
+        """The rest of the set, `size` images a block, at most `most` candidates a round. `UserError` where the filters
         let next to nothing through."""
         for start in range(int(self.kept.sum()), len(self.labels), size):
             yield from self._block(self.labels[start : start + size], most)
@@ -150,15 +151,16 @@ class Synthesis:
         for label in torch.nonzero(missing)[:, 0].tolist():
             kept, tried = int(self.kept[label]), int(self.tried[label])
             if tried >= PATIENCE and kept < SHARE * tried:
+                name = self.source.class_names[label]
                 worst = FILTERS[self.names[int(self.refused[label].argmax())]]
                 raise UserError(
-                    f"Of {tried:,} digits {label} the filters let {kept} through, less than {SHARE:.0%}: "
+                    f"Of {tried:,} images of '{name}' the filters let {kept} through, less than {SHARE:.0%}: "
                     f"lower “{worst.title}”, which left out most of them."
                 )
 
 
 def joined(parts: Sequence[Block], labels: Tensor) -> Block:
-    """The digits of several rounds in the order of `labels`; those left out by label and seed."""
+    """The images of several rounds in the order of `labels`; those left out by label and seed."""
     found = Block(
         torch.cat([p.images for p in parts]),
         torch.cat([p.labels for p in parts]),

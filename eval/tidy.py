@@ -22,7 +22,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that beg
 def rows(report: Report) -> list[dict]:
     """One row a metric and scope, keys `COLUMNS`: first "overall", then each class that was asked for, by name.
 
-    `reference_*` is what real test digits score; `detectable` the smallest difference from it that this many
+    `reference_*` is what real test images score; `detectable` the smallest difference from it that this many
     images can show; `reason` why there is no value. Numbers are as they are stored; None where there is none.
     """
     return [_row(name, metric, entry, where) for name, where in _scopes(report) for metric, entry in _entries(where)]
@@ -40,11 +40,11 @@ def to_csv(report: Report) -> str:
 def markdown_table(reports: Sequence[Report], real: Summary, metrics: Sequence[str]) -> str:
     """Overall values for a document: a row a metric of `metrics`, a column a report, `real` in the last one.
 
-    A cell is "99.35 % [98.89, 99.62]"; n stands in the head, and beside what real digits score, which is the
+    A cell is "99.35 % [98.89, 99.62]"; n stands in the head, and beside what real images score, which is the
     ceiling of what is scored image by image and the floor of what compares sets.
     """
     heads = [f"{plain(r.source.name)}, n = {r.plan['count']:,}" for r in reports]
-    lines = [["", *heads, "real test digits"], ["---"] * (len(reports) + 2)]
+    lines = [["", *heads, "real test images"], ["---"] * (len(reports) + 2)]
     for metric in metrics:
         word, floor = WORDS[metric], real.metrics["overall"].get(metric)
         found = [show_estimate(r.metrics["overall"].get(metric), word.unit) for r in reports]

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from eval.errors import UserError
+from eval.rows import is_class
 from eval.source_base import shown
 
 Tree = dict[str, Callable[[int], bytes]]  # "0/a.png" -> read(limit in bytes); names with "/" at any system
@@ -17,10 +18,10 @@ MAX_NAMES = 200_000  # of all files; images are counted apart
 
 
 @contextmanager
-def opened(path: Path, classes: tuple[str, ...]) -> Iterator[Tree]:
+def opened(path: Path, class_names: tuple[str, ...]) -> Iterator[Tree]:
     """The tree of a folder or a .zip. Hidden files are left out; links to folders are followed, once.
 
-    The one folder that often lies around everything in a .zip is taken off, unless it is one of `classes`.
+    The one folder that often lies around everything in a .zip is taken off, unless it is that of a class.
     """
     if path.is_dir():
         yield _folder(path)
@@ -34,7 +35,7 @@ def opened(path: Path, classes: tuple[str, ...]) -> Iterator[Tree]:
     with archive:
         tree: Tree = {name: partial(_member, archive, name) for name in _zip_names(path, archive)}
         tops = {name.split("/")[0] for name in tree}
-        outer = len(tops) == 1 and all("/" in name for name in tree) and not tops <= set(classes)
+        outer = len(tops) == 1 and all("/" in name for name in tree) and not is_class(*tops, class_names)
         yield {name.partition("/")[2] if outer else name: read for name, read in tree.items()}
 
 

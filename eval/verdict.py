@@ -1,4 +1,4 @@
-"""One sentence about a comparison that can be trusted: size, certainty, digits, the other judges, variety.
+"""One sentence about a comparison that can be trusted: size, certainty, classes, the other judges, variety.
 
 It rests on the first accuracy of a judge that neither side was trained against, and says where others differ.
 """
@@ -50,7 +50,7 @@ def verdict(c: "Comparison") -> str:
     head = "and {a} cannot be told apart" if sign == 0 else f"is {'better' if sign > 0 else 'worse'} than {{a}}"
     parts = [
         f"{c.b} {head.format(a=c.a)}: {_size(c, main, overall[main.metric])}",
-        _digits(c, main),
+        _classes(c, main),
         _variety(overall, sign),
         *_others(c, sign, [(judge, overall[judge.metric]) for judge in others]),
         _not_counted(judge for judge in present if judge not in fair),
@@ -65,13 +65,13 @@ def _size(c: "Comparison", judge: Judge, row: "Row") -> str:
     return f"{judge.title} {_points(d.value)} points (95 % {_points(d.low)} to {_points(d.high)}, n = {n})"
 
 
-def _digits(c: "Comparison", judge: Judge) -> str:
-    """The digits whose difference is beyond chance after Holm's correction."""
+def _classes(c: "Comparison", judge: Judge) -> str:
+    """The classes whose difference is beyond chance after Holm's correction."""
     rows = [row for row in c.rows if row.metric == judge.metric and row.scope != "overall"]
 
     def named(sign: int) -> str:
         found = [c.class_names[int(row.scope)] for row in rows if _sign(row) == sign]
-        return "every digit" if len(found) == len(c.class_names) else _list(found)
+        return "every class" if len(found) == len(c.class_names) else _list(found)
 
     return f"better on {named(1)}, worse on {named(-1)}"
 

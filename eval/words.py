@@ -7,7 +7,7 @@ class Word(NamedTuple):
     """How one metric is shown.
 
     `judge`: who says so, a key of `JUDGES`. `unit`: "%" (values in [0, 1]), "°" (values in radians), "px", or
-    "" (as it is). `better`: "higher", "lower", or None where the nearest to real digits is best. `group`:
+    "" (as it is). `better`: "higher", "lower", or None where the nearest to real images is best. `group`:
     "judges" (image by image), "sets" (sets of images), "shape" or "memory".
     """
 
@@ -28,7 +28,7 @@ JUDGES = {
     "clip": "CLIP",
     "judges": "All judges",
     "shape": "Shape",
-    "neighbours": "Training digits",
+    "neighbours": "Training images",
 }
 
 
@@ -44,7 +44,7 @@ SPACES = {
     "": Space(
         "classifier",
         "the classifier's features",
-        "The layer before its answer: it knows what tells digits apart, and little of how strokes look.",
+        "The layer before its answer: it knows what tells classes apart, and little of how images look.",
     ),
     "second_": Space(
         "second",
@@ -54,36 +54,37 @@ SPACES = {
     "pixels_": Space(
         "knn",
         "raw pixels",
-        "No network at all: honest about every stroke, but a digit moved by one pixel is another digit.",
+        "No network at all: honest about every detail, but an image moved by one pixel is another image.",
     ),
     "clip_": Space(
         "clip",
         "CLIP's features",
-        "What this project's own digit CLIP sees: values of other CLIP models cannot be compared with these.",
+        "What this project's own CLIP sees: values of other CLIP models cannot be compared with these.",
     ),
 }
 
 # ---------------------------------------------------------------- image by image
 
 CLASSIFIER_CANNOT = (
-    "It was trained on clean digits only: a shape nobody would draw may still get a confident answer, "
+    "It was trained on real images only: what no real image shows may still get a confident answer, "
     "and it says nothing about variety."
 )
-SECOND_CANNOT = "It learned from the same training digits as the classifier, so both may share a blind spot."
+SECOND_CANNOT = "It learned from the same training images as the classifier, so both may share a blind spot."
 KNN_CANNOT = (
-    "It compares pixel by pixel: a real digit in an unusual place is misread too, so hold it against real digits."
+    "It compares pixel by pixel: a real image of a thing in an unusual place is misread too, so hold it against real "
+    "images."
 )
-CLIP_CANNOT = "Values of different CLIP models are not comparable, and only the distance to real digits means much."
-SHAPE_CANNOT = "It is a mean: too many thin and too many thick digits can cancel; missing shapes are looked for apart."
+CLIP_CANNOT = "Values of different CLIP models are not comparable, and only the distance to real images means much."
+SHAPE_CANNOT = "It is a mean: too many thin and too many thick ones can cancel; missing shapes are looked for apart."
 
 _IMAGES = (
     Word(
         "accuracy", "Classifier accuracy", "classifier", "%", "higher", "judges",
-        "Share of the digits that a classifier trained on MNIST reads as the digit asked for.", CLASSIFIER_CANNOT,
+        "Share of the images that a classifier trained on real ones reads as the class asked for.", CLASSIFIER_CANNOT,
     ),
     Word(
         "confidence", "Classifier probability", "classifier", "%", "higher", "judges",
-        "Mean probability the classifier gives to the digit asked for: it falls before accuracy does.",
+        "Mean probability the classifier gives to the class asked for: it falls before accuracy does.",
         CLASSIFIER_CANNOT,
     ),
     Word(
@@ -94,25 +95,25 @@ _IMAGES = (
     ),
     Word(
         "second_confidence", "Second classifier probability", "second", "%", "higher", "judges",
-        "Mean probability the second classifier gives to the digit asked for.", SECOND_CANNOT,
+        "Mean probability the second classifier gives to the class asked for.", SECOND_CANNOT,
     ),
     Word(
         "knn_accuracy", "Nearest neighbours accuracy", "knn", "%", "higher", "judges",
-        "Share of the digits whose nearest training digits, pixel by pixel, show the digit asked for: no network's "
+        "Share of the images whose nearest training images, pixel by pixel, are of the class asked for: no network's "
         "habits are in it.",
         KNN_CANNOT,
     ),
     Word(
         "knn_confidence", "Nearest neighbours share", "knn", "%", "higher", "judges",
-        "Mean share of the nearest training digits that show the digit asked for.", KNN_CANNOT,
+        "Mean share of the nearest training images that are of the class asked for.", KNN_CANNOT,
     ),
     Word(
         "clip_accuracy", "CLIP accuracy", "clip", "%", "higher", "judges",
-        "Share of the digits whose nearest caption names the digit asked for.", CLIP_CANNOT,
+        "Share of the images whose nearest caption names the class asked for.", CLIP_CANNOT,
     ),
     Word(
         "clip_probability", "CLIP probability", "clip", "%", "higher", "judges",
-        "Mean probability CLIP gives to the caption of the digit asked for, among the ten captions.", CLIP_CANNOT,
+        "Mean probability CLIP gives to the caption of the class asked for, among those of all classes.", CLIP_CANNOT,
     ),
     Word(
         "clip_margin", "CLIP margin", "clip", "", "higher", "judges",
@@ -120,13 +121,13 @@ _IMAGES = (
     ),
     Word(
         "clip_cosine", "CLIP cosine", "clip", "", "higher", "judges",
-        "Mean cosine between the image and the caption of the digit asked for.",
-        "Each caption has a level of its own, so compare a digit with its real digits, never with another digit.",
+        "Mean cosine between the image and the caption of the class asked for.",
+        "Each caption has a level of its own, so compare a class with its real images, never with another class.",
     ),
     Word(
         "disagreement", "Judges disagree", "judges", "%", "lower", "judges",
-        "Share of the digits that not all judges read alike, whatever was asked for: these are worth a look.",
-        "Agreement is no proof: all judges learned from the same training digits.",
+        "Share of the images that not all judges read alike, whatever was asked for: these are worth a look.",
+        "Agreement is no proof: all judges learned from the same training images.",
     ),
     Word(
         "thickness", "Stroke thickness", "shape", "px", None, "shape",
@@ -138,11 +139,11 @@ _IMAGES = (
     ),
     Word(
         "width", "Width", "shape", "px", None, "shape",
-        "Mean width of the digit once its slant is undone, without the outermost 1 % of ink.", SHAPE_CANNOT,
+        "Mean width of what is drawn once its slant is undone, without the outermost 1 % of ink.", SHAPE_CANNOT,
     ),
     Word(
         "height", "Height", "shape", "px", None, "shape",
-        "Mean height of the digit, without the outermost 1 % of ink.", SHAPE_CANNOT,
+        "Mean height of what is drawn, without the outermost 1 % of ink.", SHAPE_CANNOT,
     ),
     Word(
         "length", "Stroke length", "shape", "px", None, "shape",
@@ -154,21 +155,22 @@ _IMAGES = (
     ),
     Word(
         "memorised", "Suspected copies", "neighbours", "%", "lower", "memory",
-        "Share of the digits nearer to a training digit than to any test digit, by a ratio that only 5 % of real test "
-        "digits fall below.",
-        "New digits by those who wrote the training digits score 9 %, so only more than that is copying; and pixels "
-        "show no copy that was moved or thickened.",
+        "Share of the images nearer to a training image than to any test image, by a ratio that only 5 % of real test "
+        "images fall below.",
+        "New images by the makers of the training images score more (those of MNIST 9 %), so only more than that is "
+        "copying; and pixels show no copy that was moved.",
     ),
     Word(
-        "nearer", "Nearer to training digits", "neighbours", "%", "lower", "memory",
-        "Chance that a digit is nearer to the training digits, rather than to test digits, than a real one is: "
-        "50 % for real digits.",
-        "New digits by those who wrote the training digits score 58 %: up to there it may be their hand, not copies.",
+        "nearer", "Nearer to training images", "neighbours", "%", "lower", "memory",
+        "Chance that an image is nearer to the training images, rather than to test images, than a real one is: "
+        "50 % for real images.",
+        "New images by the makers of the training images score more (those of MNIST 58 %): up to there it may be their "
+        "hand, not copies.",
     ),
     Word(
-        "train_distance", "Distance to the nearest training digit", "neighbours", "", None, "memory",
-        "Mean distance in pixels, each from 0 to 1, to the nearest training digit.",
-        "Smooth and typical digits are near to many training digits without being copies.",
+        "train_distance", "Distance to the nearest training image", "neighbours", "", None, "memory",
+        "Mean distance in pixels, each from 0 to 1, to the nearest training image.",
+        "Smooth and typical images are near to many training images without being copies.",
     ),
 )  # fmt: skip
 
@@ -177,7 +179,7 @@ _IMAGES = (
 _SETS = (
     (
         "fd", "Frechet distance", "", "lower",
-        "How far the generated digits as a whole lie from real ones, in mean and spread, in {space}.",
+        "How far the generated images as a whole lie from real ones, in mean and spread, in {space}.",
         "It grows as images get fewer, by about 2d/n + d(d+1)/(2(n−1)) for d features of unit variance: only its "
         "distance from the floor at the same n counts.",
     ),
@@ -188,27 +190,27 @@ _SETS = (
     ),
     (
         "precision", "Precision", "%", "higher",
-        "Share of the generated digits within reach of a real one, in {space}: how many could be real.",
-        "One odd real digit has a long reach and lets bad digits pass.",
+        "Share of the generated images within reach of a real one, in {space}: how many could be real.",
+        "One odd real image has a long reach and lets bad ones pass.",
     ),
     (
         "recall", "Recall", "%", "higher",
-        "Share of real digits within reach of a generated one, in {space}: how much of the variety is there.",
-        "One odd generated digit has a long reach; and it says whether a kind occurs, not how often.",
+        "Share of real images within reach of a generated one, in {space}: how much of the variety is there.",
+        "One odd generated image has a long reach; and it says whether a kind occurs, not how often.",
     ),
     (
         "density", "Density", "", "higher",
-        "In how many real digits' neighbourhoods a generated one lies, in {space}; about 1 where both sets are alike.",
-        "High is not good by itself: drawing only the most typical digits raises it above real ones.",
+        "In how many real images' neighbourhoods a generated one lies, in {space}; about 1 where both sets are alike.",
+        "High is not good by itself: drawing only the most typical images raises it above real ones.",
     ),
     (
         "coverage", "Coverage", "%", "higher",
-        "Share of real digits with a generated one in their neighbourhood, in {space}: what is left out lowers it.",
-        "Real digits do not reach 100 % either, and fewer images cover less: hold it against the floor at the same n.",
+        "Share of real images with a generated one in their neighbourhood, in {space}: what is left out lowers it.",
+        "Real images do not reach 100 % either, and fewer images cover less: hold it against the floor at the same n.",
     ),
     (
         "vendi", "Vendi score", "", "higher",
-        "How many clearly different digits there are in effect, in {space}.",
+        "How many clearly different images there are in effect, in {space}.",
         "It counts variety of any kind, noise too, and grows with n: hold it against the floor.",
     ),
 )  # fmt: skip

@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 from torch import Tensor
 
-from eval.idx import TORCHVISION
+from eval.idx import COLOUR, TORCHVISION
 from eval.npz import ARRAYS
 from eval.source_base import Form
 from eval.synthesis import Block
+
+PLACE = "synthetic"  # what an example calls the folder
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ class DataSet:
 
 
 class Format(NamedTuple):
-    """`write(folder, data set)`; how a program opens the folder "digits"; the files that Hugging Face's `datasets`
-    reads."""
+    """`write(folder, data set)`; `opening(form)`: how a program opens the folder `PLACE`; the files that Hugging Face's
+    `datasets` reads."""
 
     title: str
     write: Callable[[Path, DataSet], None]
-    opening: str
+    opening: Callable[[Form], str]
     datasets: tuple[str, ...] = ()
 
 
@@ -53,7 +55,7 @@ PARQUET = "train-00000-of-00001.parquet"
 
 
 def write_imagefolder(folder: Path, data: DataSet) -> None:
-    """train/LABEL-SEED.png, and a line an image in metadata.jsonl."""
+    """train/LABEL-SEED.png, the label a number whatever its class is called, and a line an image in metadata.jsonl."""
     (folder / FOLDER).mkdir()
     with open(folder / METADATA, "w", encoding="utf-8") as lines:
         for block in data.blocks():
@@ -94,22 +96,27 @@ INDEX = "index.csv"
 def write_idx(folder: Path, data: DataSet) -> None:
     """MNIST's own files, as `torchvision.datasets.MNIST(folder)` opens them; what they have no place for in index.csv.
 
-    torchvision asks for the four files of MNIST, so those of the test split are there, and hold no image.
+    torchvision asks for the four files of MNIST, so those of the test split are there, and hold no image. Images in
+    colour, which it does not open, are of four dimensions (the last is the colour) and lie in the folder itself, as
+    diffusion_core/data.py has them.
     """
-    raw, size = (folder / TORCHVISION).parent, data.form.shape[1:]
-    raw.mkdir(parents=True)
+    channels, *size = data.form.shape
+    place = folder / (TORCHVISION if channels == 1 else COLOUR)
+    raw = place.parent
+    raw.mkdir(parents=True, exist_ok=True)
     for split, count in (("train", data.count), ("t10k", 0)):
-        (raw / f"{split}-images-idx3-ubyte").write_bytes(idx_head(count, *size))
+        head = idx_head(count, *size, *([channels] if channels > 1 else []))
+        (raw / place.name.replace("train", split)).write_bytes(head)
         (raw / f"{split}-labels-idx1-ubyte").write_bytes(idx_head(count))
     with (
-        open(folder / TORCHVISION, "ab") as images,
+        open(place, "ab") as images,
         open(raw / "train-labels-idx1-ubyte", "ab") as labels,
         open(folder / INDEX, "w", newline="", encoding="utf-8") as file,
     ):
         index = csv.DictWriter(file, ("label", "seed", *data.scores), lineterminator="\n")
         index.writeheader()
         for block in data.blocks():
-            images.write(block.images.numpy().tobytes())
+            images.write(np.ascontiguousarray(pixels(block.images)).tobytes())
             labels.write(block.labels.numpy().astype(np.uint8).tobytes())
             index.writerows(rows(block))
 
@@ -120,7 +127,7 @@ def idx_head(*sizes: int) -> bytes:
 
 
 def write_npz(folder: Path, data: DataSet) -> None:
-    """digits.npz: images uint8 [N, H, W] ([N, H, W, 3] in colour), labels and seeds int64 [N], scores float64 [N]."""
+    """`ARRAYS`: images uint8 [N, H, W] ([N, H, W, 3] in colour), labels and seeds int64 [N], scores float64 [N]."""
     channels, height, width = data.form.shape
     shape = (data.count, height, width) if channels == 1 else (data.count, height, width, channels)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("labels", "seeds", *data.scores)}
@@ -148,25 +155,33 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype, shape: tuple[i
 
 # ---------------------------------------------------------------------------
 
+
+def _by_datasets(form: Form) -> str:
+    return f'from datasets import load_dataset\n\nimages = load_dataset("{PLACE}", split="train")'
+
+
+def _by_numpy(form: Form) -> str:
+    return f'import numpy as np\n\nfile = np.load("{PLACE}/{ARRAYS}")\nimages, labels = file["images"], file["labels"]'
+
+
+def _by_torchvision(form: Form) -> str:
+    """In colour, which torchvision does not read, by numpy behind the header of 4 bytes a dimension and 4 more."""
+    channels, height, width = form.shape
+    if channels == 1:
+        return f'from torchvision.datasets import MNIST\n\nimages = MNIST("{PLACE}", train=True)'
+    return (
+        f'import numpy as np\n\nimages = np.fromfile("{PLACE}/{COLOUR}", np.uint8)[20:]\n'
+        f"images = images.reshape(-1, {height}, {width}, {channels})\n"
+        f'labels = np.fromfile("{PLACE}/train-labels-idx1-ubyte", np.uint8)[8:]'
+    )
+
+
 FORMATS = {
-    "imagefolder": Format(
-        "PNG files (imagefolder)", write_imagefolder,
-        'from datasets import load_dataset\n\ndigits = load_dataset("digits", split="train")',
-        (METADATA, f"{FOLDER}/*"),
-    ),
-    "parquet": Format(
-        "parquet", write_parquet,
-        'from datasets import load_dataset\n\ndigits = load_dataset("digits", split="train")', (PARQUET,),
-    ),
-    "idx": Format(
-        "IDX (as MNIST)", write_idx,
-        'from torchvision.datasets import MNIST\n\ndigits = MNIST("digits", train=True)',
-    ),
-    "npz": Format(
-        "npz (numpy)", write_npz,
-        f'import numpy as np\n\nfile = np.load("digits/{ARRAYS}")\nimages, labels = file["images"], file["labels"]',
-    ),
-}  # fmt: skip
+    "imagefolder": Format("PNG files (imagefolder)", write_imagefolder, _by_datasets, (METADATA, f"{FOLDER}/*")),
+    "parquet": Format("parquet", write_parquet, _by_datasets, (PARQUET,)),
+    "idx": Format("IDX (as MNIST)", write_idx, _by_torchvision),
+    "npz": Format("npz (numpy)", write_npz, _by_numpy),
+}
 
 
 def rows(block: Block) -> list[dict]:

@@ -104,7 +104,7 @@ def test_a_request_ends_by_its_deadline(store, monkeypatch):
         (("mnist", 20, "equal", ["npz"], 0, *OFF), "no format"),
         (("mnist", 20, "equal", "npz", 0, 2, 0, 0, 0), "Confidence must be a number from 0 to 1"),
         (("mnist", 20, "equal", "npz", 0, 0, float("nan"), 0, 0), "CLIP margin must be a number"),
-        (("mnist", 20, "equal", "npz", 0, 0, 0, float("inf"), 0), "Distance from training digits must be"),
+        (("mnist", 20, "equal", "npz", 0, 0, 0, float("inf"), 0), "Distance from training images must be"),
         (("mnist", 20, "equal", "npz", 0, 0, 0, 0, "1"), "Distance from each other must be"),
         (("../mnist", 20, "equal", "npz", 0, *OFF), "no checkpoint"),
     ],

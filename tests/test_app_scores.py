@@ -186,7 +186,7 @@ def test_a_and_b_never_share_a_colour(store):
 
 def test_images_of_real_digits_are_not_paired_by_number(store):
     html = compare.turned(store, store.report_key("real"), store.report_key("mnist"), "accuracy", "all", "differ", 0)
-    assert "real digits grew from no seed" in html
+    assert "real images grew from no seed" in html
     for digit in ("10", None, [], 5):
         with pytest.raises(UserError, match="from what is offered"):
             compare.turned(store, store.report_key("early"), store.report_key("mnist"), "accuracy", digit, "differ", 0)

@@ -95,7 +95,7 @@ def test_what_is_no_checkpoint_is_an_independent_group(late):
     for a, b, why in (
         (late, file, "the labels and seeds are not the same"),
         (file, bare, "nobody said which seeds the images of other file have"),
-        (real, file, "real digits grew from no seed"),
+        (real, file, "real images grew from no seed"),
     ):
         c = compare(a, b)
         assert not c.paired and c.bootstrap == {} and not any(row.paired for row in c.rows)

@@ -136,7 +136,7 @@ def test_the_command_in_the_card_makes_the_same_bytes(capsys, tmp_path, tiny_fol
     )  # fmt: skip
     assert [row["delivered"] for row in result["labels"]] == [0, 0, 10, 0, 0, 0, 0, 0, 20, 0]
     arguments = shlex.split(result["command"])[3:]
-    assert arguments[1] == "tiny" and arguments[-1] == "digits"
+    assert arguments[1] == "tiny" and arguments[-1] == "synthetic"
     arguments[1], arguments[-1] = tiny_folder, str(tmp_path / "digits")
     assert main(arguments) == 0
     assert tree(out) == tree(tmp_path / "digits")

@@ -107,10 +107,10 @@ def test_real_digits_are_rarely_accused(tables):
 def test_swapped_labels(digits, tables):
     table = tables[0] | {"label": swap(tables[0]["label"])}
     found = findings(table, NONE, NONE, tables[1], extras(digits[0][0]))
-    assert [(f.kind, f.digits) for f in found] == [("swapped", (5, 6))]
+    assert [(f.kind, f.labels) for f in found] == [("swapped", (5, 6))]
     there, back = (100 * np.mean(table["classifier_label"][table["label"] == d] == 11 - d) for d in (5, 6))
     assert found[0].text == (
-        f"5 and 6 are swapped: {there:.3g} % of the 5s are read as 6 and {back:.3g} % of the 6s as 5 "
+        f"5 and 6 are swapped: 5 is read as 6 in {there:.3g} % of its images, 6 as 5 in {back:.3g} % "
         "(so say the classifier and CLIP)."
     )
     assert found[0].evidence["share"] == pytest.approx(0.2, abs=0.02) and found[0].evidence["n"] == 200
@@ -121,8 +121,8 @@ def test_one_image_for_each_digit(digits, tables):
     first = np.arange(10 * EACH) % 10
     images, table = digits[0][0][first], {c: v[first] for c, v in tables[0].items()}
     found = findings(table, NONE, NONE, tables[1], extras(images))
-    assert [(f.kind, f.digits) for f in found] == [("collapsed", tuple(range(10)))]
-    assert found[0].text == "All digits: the same images again and again, 10 among 1,000."
+    assert [(f.kind, f.labels) for f in found] == [("collapsed", tuple(range(10)))]
+    assert found[0].text == "All classes: the same images again and again, 10 among 1,000."
     only = np.where(first == 3, 3, np.arange(10 * EACH))
     images, table = digits[0][0][only], {c: v[only] for c, v in tables[0].items()}
     found = findings(table, NONE, NONE, tables[1], extras(images))
@@ -135,7 +135,7 @@ def test_collapse_is_seen_without_exact_repetitions(digits, tables, floor):
     close = torch.where((labels == 3)[:, None, None, None], images[3].clamp(max=240) + noise, images)
     own = variety(close, labels)
     (found,) = of_kind(findings(tables[0], own, floor, tables[1], extras(close)), "collapsed")
-    assert found.digits == (3,) and found.evidence["judges"] == ["knn"]
+    assert found.labels == (3,) and found.evidence["judges"] == ["knn"]
     score, usual = (m.metrics["per_class"]["3"]["pixels_vendi"].value for m in (own, floor))
     assert found.text == (
         f"3: collapsed to a few images, Vendi score {score:.3g} against {usual:.3g} (so say the nearest neighbours)."
@@ -149,11 +149,11 @@ def test_thick_strokes(digits, scored, tables):
     found = findings(table, NONE, NONE, tables[1], extras(thick))
     (everywhere,) = of_kind(found, "thick")
     own, real = table["thickness"].mean(), tables[1]["thickness"].mean()
-    assert everywhere.digits == tuple(range(10)) and not kinds(found) & {"thin", "small", "collapsed", "slanted"}
-    assert everywhere.text == f"All digits: strokes too thick, {own:.3g} px against {real:.3g} px for real digits."
+    assert everywhere.labels == tuple(range(10)) and not kinds(found) & {"thin", "small", "collapsed", "slanted"}
+    assert everywhere.text == f"All classes: strokes too thick, {own:.3g} px against {real:.3g} px for real images."
     fours = table["label"] == 4
     one = with_rows(tables[0], fours, {c: v[fours] for c, v in table.items()})
-    assert [f.digits for f in of_kind(findings(one, NONE, NONE, tables[1], extras()), "thick")] == [(4,)]
+    assert [f.labels for f in of_kind(findings(one, NONE, NONE, tables[1], extras()), "thick")] == [(4,)]
 
 
 def test_a_confused_digit_and_the_judges_that_see_it(tables):
@@ -163,7 +163,7 @@ def test_a_confused_digit_and_the_judges_that_see_it(tables):
     found = findings(table, NONE, NONE, tables[1], extras())
     assert kinds(found) == {"confused", "wrong", "disagreement"}
     (pair,), (wrong,), (doubt,) = (of_kind(found, kind) for kind in ("confused", "wrong", "disagreement"))
-    assert pair.digits == (4, 9) and wrong.digits == doubt.digits == (4,)
+    assert pair.labels == (4, 9) and wrong.labels == doubt.labels == (4,)
     assert (pair.evidence["judges"], pair.evidence["others"]) == (["classifier"], ["clip"])
     assert pair.text.startswith("4 is read as 9 in 3") and "(so says the classifier, but not CLIP)." in pair.text
     assert pair.evidence["values"]["classifier"]["value"] == np.mean(
@@ -183,8 +183,8 @@ def test_blank_and_grey_images(digits, scored, tables):
     table = with_rows(tables[0], changed, scored(images[changed], labels[changed]))
     found = findings(table, NONE, NONE, tables[1], extras(images))
     (empty,), (constant,) = of_kind(found, "empty"), of_kind(found, "constant")
-    assert (empty.text, empty.digits) == ("1: 60 of 100 images are blank.", (1,))
-    assert (constant.text, constant.digits) == ("2: 1 of 100 images are one flat grey.", (2,))
+    assert (empty.text, empty.labels) == ("1: 60 of 100 images are blank.", (1,))
+    assert (constant.text, constant.labels) == ("2: 1 of 100 images are one flat grey.", (2,))
     assert not kinds(found) & {"collapsed", "thin", "small"}  # blank is neither thin nor repeated
     by_ink = findings(table, NONE, NONE, tables[1], extras())
     assert of_kind(by_ink, "empty") == [empty] and "constant" not in kinds(by_ink)
@@ -200,7 +200,7 @@ def test_copies_beyond_what_unseen_digits_of_the_same_hands_score(tables):
     assert named(0.25, 0.25) == []
     (found,) = named(0.5, 0.05)
     assert found.text == (
-        "All digits: 500 of 1,000 images are as near to a training digit as a copy, 5 % of real test digits."
+        "All classes: 500 of 1,000 images are as near to a training image as a copy, 5 % of real test images."
     )
 
 
@@ -209,7 +209,7 @@ def test_worst_come_first(tables):
     table["ink"] = np.where((table["label"] == 7) & (np.arange(10 * EACH) < 50), 0, table["ink"])
     table["thickness"] = table["thickness"] + 2.0 * (table["label"] == 4)
     found = findings(table, NONE, NONE, tables[1], extras())
-    assert [(f.kind, f.digits) for f in found] == [("swapped", (5, 6)), ("thick", (4,)), ("empty", (7,))]
+    assert [(f.kind, f.labels) for f in found] == [("swapped", (5, 6)), ("thick", (4,)), ("empty", (7,))]
 
 
 # ---------------------------------------------------------------- variety
@@ -258,7 +258,7 @@ def of_sets(**values):
 
 def test_less_variety_is_told_from_collapse_and_from_chance():
     says = "(so says the classifier, but not CLIP)"
-    less = f"3: less varied than real digits, Vendi score 4.5 against 6 {says}."
+    less = f"3: less varied than real images, Vendi score 4.5 against 6 {says}."
     assert of_sets(vendi=(4.5, 0.4), clip_vendi=(4.0, 0.4)) == [("less varied", less)]
     assert of_sets(vendi=(5.5, 0.05), clip_vendi=(4.0, 0.4)) == []  # less than a tenth
     assert of_sets(vendi=(4.5, 3.0)) == []  # may be chance
@@ -271,7 +271,7 @@ def test_recall_counts_where_images_lie_among_real_ones():
     (found,) = of_sets(vendi=(6.0, 0.4), recall=(0.4, 0.05), precision=(0.85, 0.05))
     assert found == (
         "less varied",
-        "3: less varied than real digits, recall 40 % against 80 % (so says the classifier).",
+        "3: less varied than real images, recall 40 % against 80 % (so says the classifier).",
     )
     assert of_sets(vendi=(6.0, 0.4), recall=(0.1, 0.05), precision=(0.2, 0.05)) == []  # images of another kind
 
@@ -298,7 +298,7 @@ def test_unlabelled_images_have_the_faults_that_need_no_label(digits, tables):
     images[:300] = 0
     table = tables[0] | {"label": np.full(len(images), -1)}
     found = findings(table, NONE, NONE, tables[1], extras(images))
-    assert [(f.kind, f.digits, f.text) for f in found] == [("empty", (), "All images: 300 of 1,000 images are blank.")]
+    assert [(f.kind, f.labels, f.text) for f in found] == [("empty", (), "All images: 300 of 1,000 images are blank.")]
 
 
 def test_nothing_measured_is_nothing_found():

@@ -44,12 +44,12 @@ def test_the_tenths_of_every_measure_hold_every_digit_once(digits: pd.DataFrame)
     assert len(found) == 10 * (len(MEASURES) * 10 + 9)
     for digit in range(10):
         for name in MEASURES:
-            rows = [r for r in found if (r.digit, r.measure, r.also) == (digit, name, None)]
+            rows = [r for r in found if (r.label, r.measure, r.also) == (digit, name, None)]
             assert [r.low for r in rows] == [-np.inf, *(r.high for r in rows[:-1])]
             assert rows[-1].high == np.inf
             assert sum(r.share.value for r in rows) == pytest.approx(1)
             assert [r.expected for r in rows] == pytest.approx([0.1] * 10, abs=0.02)  # single values are tied
-        cells = [r for r in found if r.digit == digit and r.also]
+        cells = [r for r in found if r.label == digit and r.also]
         assert {(r.measure, r.also.measure) for r in cells} == {PAIR}
         assert sum(r.share.value for r in cells) == pytest.approx(1)
         assert sum(r.expected for r in cells) == pytest.approx(1)
@@ -57,10 +57,10 @@ def test_the_tenths_of_every_measure_hold_every_digit_once(digits: pd.DataFrame)
 
 def test_a_region_counts_the_digits_in_it(digits: pd.DataFrame):
     fake, real = drawn(digits, 200)
-    region = next(r for r in regions(fake, real) if r.digit == 3 and r.measure == "slant" and np.isfinite(r.low))
+    region = next(r for r in regions(fake, real) if r.label == 3 and r.measure == "slant" and np.isfinite(r.low))
     threes = fake[fake.label == 3].slant
     assert region.share == wilson(int(((threes >= region.low) & (threes < region.high)).sum()), 200)
-    cell = next(r for r in regions(fake, real) if r.digit == 3 and r.also and np.isfinite(r.high))
+    cell = next(r for r in regions(fake, real) if r.label == 3 and r.also and np.isfinite(r.high))
     threes = real[real.label == 3]
     inside = (threes.thickness < cell.high) & (threes.slant < cell.also.high)
     assert (cell.low, cell.also.low) == (-np.inf, -np.inf)
@@ -78,10 +78,10 @@ def test_ties_and_digits_that_are_not_there(digits: pd.DataFrame):
     real = real[real.label < 2].assign(height=19.0)
     fake = fake[fake.label != 1]
     found = regions(fake, real)
-    assert {r.digit for r in found} == {0, 1}
-    assert [r.expected for r in found if r.digit == 0 and r.measure == "height"] == [0, 1]
-    assert all(r.share.value is None for r in found if r.digit == 1)
-    assert not any(r.digit == 1 for r in missing(fake, real))
+    assert {r.label for r in found} == {0, 1}
+    assert [r.expected for r in found if r.label == 0 and r.measure == "height"] == [0, 1]
+    assert all(r.share.value is None for r in found if r.label == 1)
+    assert not any(r.label == 1 for r in missing(fake, real))
     assert regions(fake, real[:0]) == missing(fake, real[:0]) == []
 
 
@@ -99,11 +99,11 @@ def test_a_planted_gap_is_found_and_named(digits: pd.DataFrame):
     fake, real = drawn(digits, 200)
     fake, limit = thinned(fake, real, 5)
     first = missing(fake, real)[0]
-    assert (first.digit, first.measure, first.high, first.also) == (5, "thickness", np.inf, None)
+    assert (first.label, first.measure, first.high, first.also) == (5, "thickness", np.inf, None)
     assert first.low == pytest.approx(limit)  # two tenths, joined
     assert first.share == wilson(0, first.share.n)
     assert first.expected == pytest.approx(0.2, abs=0.01)
-    assert {r.digit for r in missing(fake, real)} == {5}
+    assert {r.label for r in missing(fake, real)} == {5}
     assert describe(first, NAMES).startswith(f"5: strokes thicker than {limit:.1f} px are rare: 0.0 % [0.0 %, ")
 
 
@@ -114,7 +114,7 @@ def test_a_gap_of_two_measures_at_once_is_found(digits: pd.DataFrame):
     thick, left = eights.thickness.quantile(2 / 3), eights.slant.quantile(1 / 3)
     fake = fake[(fake.label != 8) | (fake.thickness < thick) | (fake.slant >= left)]
     found = missing(fake, real)
-    assert [(r.digit, r.measure, r.also.measure) for r in found if r.also] == [(8, *PAIR)]
+    assert [(r.label, r.measure, r.also.measure) for r in found if r.also] == [(8, *PAIR)]
     cell = next(r for r in found if r.also)
     assert cell[2:4] == pytest.approx((thick, np.inf))
     assert cell.also[1:] == pytest.approx((-np.inf, left))
@@ -126,7 +126,7 @@ def test_gaps_come_by_size(digits: pd.DataFrame):
     fake = fake[(fake.label != 1) | (fake.slant < 0.2)]
     found = missing(fake, real)
     gaps = [r.expected - r.share.value for r in found]
-    assert {r.digit for r in found} == {1, 5}
+    assert {r.label for r in found} == {1, 5}
     assert gaps == sorted(gaps, reverse=True)
 
 
@@ -151,7 +151,7 @@ def test_missing_is_fishers_test_with_holms_correction(digits: pd.DataFrame):
     found = regions(fake, real)
     p = []
     for r in found:
-        n, m = sizes[r.digit]
+        n, m = sizes[r.label]
         hits, real_hits = round(r.share.value * n), round(r.expected * m)
         table = [[hits, n - hits], [real_hits, m - real_hits]]
         p.append(float(stats.fisher_exact(table, alternative="less").pvalue))
@@ -166,7 +166,7 @@ def test_tables_without_labels_are_seen_as_one(digits: pd.DataFrame):
     fake, real = drawn(digits, 100)
     fake = fake[fake.thickness < real.thickness.quantile(0.8)].assign(label=ALL)
     first = missing(fake, real)[0]
-    assert (first.digit, first.measure) == (ALL, "thickness")
+    assert (first.label, first.measure) == (ALL, "thickness")
     assert describe(first, NAMES).startswith("all: strokes thicker than ")
     columns = {name: fake[name].to_numpy() for name in ("label", *MEASURES)}  # a dict of arrays is a table too
     assert missing(columns, real) == missing(fake, real)
@@ -178,11 +178,11 @@ def test_tables_without_labels_are_seen_as_one(digits: pd.DataFrame):
 def test_sentences():
     share = wilson(2, 200)
     thick = Region(5, "thickness", 5.1, np.inf, share, 0.1)
-    tail = " are rare: 1.0 % [0.3 %, 3.6 %] of the generated digits, 10.0 % of the real"
+    tail = " are rare: 1.0 % [0.3 %, 3.6 %] of the generated images, 10.0 % of the real"
     assert describe(thick, NAMES) == "5: strokes thicker than 5.1 px" + tail
     left = thick._replace(measure="slant", low=-np.inf, high=np.radians(-12))
     assert describe(left, NAMES) == "5: slants below -12°" + tail
-    middle = thick._replace(digit=ALL, measure="length", low=30.26, high=35)
+    middle = thick._replace(label=ALL, measure="length", low=30.26, high=35)
     assert describe(middle, NAMES) == "all: strokes 30.3 to 35.0 px long" + tail
     both = thick._replace(also=Span("slant", 0.1, np.inf))
     assert (

@@ -4,6 +4,8 @@ import torch
 from diffusion_core.errors import UserError
 from diffusion_core.noise import MAX_SEED, Noise, plan, written
 
+DIGITS = tuple("0123456789")
+
 
 def test_a_smaller_plan_begins_a_larger_one():
     labels, seeds = plan(200, 7, 10)
@@ -22,18 +24,29 @@ def test_the_labels_asked_for_do_not_shift_the_seeds():
 
 
 def test_a_written_number_has_the_seeds_of_the_plan():
-    labels, seeds = written("0550", 40, 10)
+    labels, seeds = written("0550", 40, DIGITS)
     assert labels.tolist() == [0, 5, 5, 0] and seeds.tolist() == [40, 55, 65, 70]
     planned = set(zip(*(part.tolist() for part in plan(4, 40, 10)), strict=True))
     assert set(zip(labels.tolist(), seeds.tolist(), strict=True)) <= planned
 
 
 @pytest.mark.parametrize(
-    ("number", "seed", "classes"), [("", 0, 10), ("1" * 25, 0, 10), ("7", 0, 7), ("7", -1, 10), ("7", MAX_SEED, 10)]
+    ("text", "seed", "names"),
+    [("", 0, DIGITS), ("1" * 25, 0, DIGITS), ("7", 0, DIGITS[:7]), ("7", -1, DIGITS), ("7", MAX_SEED, DIGITS)],
 )
-def test_a_number_that_cannot_be_written_is_refused(number, seed, classes):
+def test_what_cannot_be_written_is_refused(text, seed, names):
     with pytest.raises(UserError):
-        written(number, seed, classes)
+        written(text, seed, names)
+
+
+def test_any_characters_that_are_classes_are_written():
+    labels, seeds = written("cab", 100, ("a", "b", "c", "ligature"))
+    assert labels.tolist() == [2, 0, 1] and seeds.tolist() == [102, 104, 109]
+    for text, says in (("cad", "characters of these: abc"), ("ligature", "of these: abc")):
+        with pytest.raises(UserError, match=says):
+            written(text, 0, ("a", "b", "c", "ligature"))
+    with pytest.raises(UserError, match="nothing can be written"):
+        written("disc", 0, ("red square", "disc", "cross"))
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def test_what_each_kind_hides():
     )
     first, second = (damage("pixels", 0.8, (28, 28), seed).operator.known for seed in (0, 1))
     assert int(first.sum()) == int(second.sum()) == 784 - round(0.8 * 784) and not torch.equal(first, second)
+    assert int((~damage("box", 40, (64, 48)).operator.known).sum()) == 1600, "bounds are those of the image"
     assert damage("blur", 2, (28, 28)).noise == OPTICS and damage("box", 8, (28, 28)).noise == 0
 
 

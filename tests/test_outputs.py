@@ -160,11 +160,11 @@ def test_numbers_are_as_exact_as_their_interval():
 def test_a_difference_is_named_only_where_its_interval_leaves_out_zero():
     real, worse, near = wilson(990, 1000), wilson(960, 1000), wilson(985, 1000)
     assert difference(real, worse).high < 0 < difference(real, near).high
-    assert against(worse, real, "higher") == ("below real digits", "bad")
-    assert against(real, worse, "higher") == ("above real digits", "good")
-    assert against(worse, real, "lower") == ("below real digits", "good")
-    assert against(worse, real, None) == ("below real digits", "same")
-    assert against(near, real, "higher") == ("no difference from real digits", "same")
+    assert against(worse, real, "higher") == ("below real images", "bad")
+    assert against(real, worse, "higher") == ("above real images", "good")
+    assert against(worse, real, "lower") == ("below real images", "good")
+    assert against(worse, real, None) == ("below real images", "same")
+    assert against(near, real, "higher") == ("no difference from real images", "same")
     assert against(worse, None, "higher") == against(worse, Estimate(0.5, None, None, 1), "higher") == ("", "")
 
 
@@ -208,7 +208,7 @@ def test_csv_holds_no_formula_and_only_what_was_asked_for(report):
 def test_markdown_table(report):
     text = markdown_table([report, report], report.reference, ["accuracy", "fd", "kid"])
     assert text.splitlines() == [
-        "|  | mine, n = 80 | mine, n = 80 | real test digits |",
+        "|  | mine, n = 80 | mine, n = 80 | real test images |",
         "| --- | --- | --- | --- |",
         "| Classifier accuracy | 97.5 % [91.3, 99.3] | 97.5 % [91.3, 99.3] | 100.0 % [95.4, 100.0], n = 80 |",
         "| Frechet distance in the classifier's features | 1.500 [1.490, 1.510] | 1.500 [1.490, 1.510] | "
@@ -250,25 +250,25 @@ class Reader(HTMLParser):
             self.text.setdefault(self.section, []).append(data.strip())
 
 
-def tiles(page):
+def tiles(page, size=28):
     """The pixels of every tile of the page in order, read back from the PNG in its style sheet."""
     png = re.search(r"data:image/png;base64,([\w+/=]+)", page)[1]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
     places = re.findall(r'class="px"[^>]*--x:(\d+);--y:(\d+)', page)
-    return [sheet[28 * int(y) : 28 * int(y) + 28, 28 * int(x) : 28 * int(x) + 28] for x, y in places]
+    return [sheet[size * int(y) :, size * int(x) :][:size, :size] for x, y in places]
 
 
 def test_page_has_every_section_and_needs_nothing_else(page, report):
     read = Reader(page)
     assert list(read.text) == [
-        "findings", "headline", "digits", "samples", "confusion", "doubtful", "sets", "recognition", "shape", "closest",
-        "accuracy-score", "words", "origin",
+        "findings", "headline", "classes", "samples", "confusion", "doubtful", "sets", "recognition", "shape",
+        "closest", "accuracy-score", "words", "origin",
     ]  # fmt: skip
     assert not {tag for tag, _ in read.tags} & {"script", "link", "iframe", "img", "object", "form"}
     assert not any(key in ("src", "href", "srcset") or key.startswith("on") for _, a in read.tags for key in a)
     urls = re.findall(r"url\(\W*([a-z]+:)|https?:|@import", page)
     assert urls == ["data:"]
-    assert "97.5 %" in read.text["headline"] and "below real digits" not in read.text["headline"][:8]
+    assert "97.5 %" in read.text["headline"] and "below real images" not in read.text["headline"][:8]
     assert "too few images" in read.text["sets"] and "No value: too few 5s." in read.text["sets"]
     assert command(report) == "python -m app score mine --per-class 8 --seed 0 --steps 4 --cas"
     file = replace(report, source=replace(report.source, given="my digits.npz", sample=None), details={})
@@ -329,7 +329,7 @@ def test_page_of_colour_images_keeps_their_colours(report):
     colours = torch.stack([report.images[:, 0], 255 - report.images[:, 0], report.images[:, 0] // 2], dim=1)
     page = to_html(replace(report, images=colours))
     assert np.array_equal(tiles(page)[0], colours[0].permute(1, 2, 0)) and "invert(1)" not in page
-    assert "training digit 41" in page and len(tiles(page)) == 80 + 24 + 1, "a grey digit is not beside a coloured one"
+    assert "training image 41" in page and len(tiles(page)) == 80 + 24 + 1, "a grey digit is not beside a coloured one"
 
 
 def test_bars_stand_where_their_numbers_are():

@@ -153,7 +153,7 @@ FOLDERS = {
     "splits": ({"train/0/a.png": A}, "not deeper"),
     "other folder": ({"train/a.png": A}, "folder 'train' is not a class"),
     "both": ({"0/a.png": A, "b.png": A}, r"beside them \('b\.png'\)"),
-    "label out of range": ({"12-000001.png": A}, "label '12' is not one of"),
+    "label out of range": ({"12-000001.png": A}, "label 12 is not one of"),
     "some names": ({"1-000001.png": A, "b.png": A}, r"'b\.png' is not"),
     "same name twice": ({"1-000001.png": A, "1-000001.bmp": encoded(kind="BMP")}, "same label and seed"),
     "two tables": ({"a.png": A, "metadata.csv": "", "metadata.jsonl": ""}, "both"),

@@ -21,7 +21,8 @@ class Real:
     """Draws real test digits; every seventh candidate is another digit than asked for."""
 
     def __init__(self):
-        self.data = RealSource("test").data
+        source = RealSource("test")
+        self.data, self.info, self.class_names = source.data, source.info, source.class_names
         self.rows = [torch.nonzero(self.data.labels == label)[:, 0] for label in range(10)]
         self.asked = Counter()
 
@@ -88,7 +89,7 @@ def test_exactly_as_many_as_asked_for_and_what_is_wrong_is_left_out():
 
 
 def test_blocks_and_rounds_change_nothing_and_less_is_the_beginning(monkeypatch):
-    monkeypatch.setattr("eval.measures.units", lambda: torch.full((10,), 4.0, dtype=torch.float64))
+    monkeypatch.setattr("eval.measures.units", lambda dataset: torch.full((10,), 4.0, dtype=torch.float64))
     filters = {"confidence": 0.9, "diversity": 1.2}
     whole = drawn(Real(), Request(120, EQUAL, 0, filters), 120, 1000)
     for size, most in ((50, 1000), (32, 12)):
@@ -100,7 +101,7 @@ def test_blocks_and_rounds_change_nothing_and_less_is_the_beginning(monkeypatch)
 
 
 def test_it_goes_on_from_what_was_committed(monkeypatch):
-    monkeypatch.setattr("eval.measures.units", lambda: torch.full((10,), 4.0, dtype=torch.float64))
+    monkeypatch.setattr("eval.measures.units", lambda dataset: torch.full((10,), 4.0, dtype=torch.float64))
     request = Request(60, EQUAL, 0, {"confidence": 0.9, "diversity": 1.2})
     first, *rest = (found.block for found in Synthesis(Real(), request).blocks(20, 100) if found.block)
     again = Synthesis(Real(), request)
@@ -117,7 +118,7 @@ def test_filters_that_let_nothing_through_are_named(monkeypatch):
             return super().images(torch.full_like(labels, 8), seeds)
 
     wanted = Synthesis(Eights(), Request(40, (1.0,) + (0.0,) * 9, 0, {"confidence": 0.5, "clip_margin": 0.1}))
-    with pytest.raises(UserError, match="digits 0 the filters let 0 through, less than 1%: lower “Confidence”"):
+    with pytest.raises(UserError, match="images of '0' the filters let 0 through, less than 1%: lower “Confidence”"):
         list(wanted.blocks(40, 40))
 
 

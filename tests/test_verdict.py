@@ -23,7 +23,7 @@ def test_it_names_size_digits_and_judges():
     assert verdict(late, early).startswith("early is worse than late: accuracy -")
     assert "better on none, worse on 8 and 9; the second" in verdict(late, early)
     every = made_report("every", dict.fromkeys(range(10), 0.5), judges=("classifier",))
-    assert verdict(every, made_report("good", judges=("classifier",))).endswith("better on every digit, worse on none.")
+    assert verdict(every, made_report("good", judges=("classifier",))).endswith("better on every class, worse on none.")
 
 
 def test_nothing_found_is_said_and_agreed_on():
