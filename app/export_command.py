@@ -7,46 +7,46 @@ from pathlib import Path
 
 from diffusion_core.errors import Interrupted, UserError
 
-CLASSES = 10
 FILTERS = {  # options by filter of eval/filters.py
-    "confidence": ("P", "the judge selector gives the digit at least this probability, such as .9"),
+    "confidence": ("P", "the judge selector gives the class at least this probability, such as .9"),
     "clip_margin": ("M", "CLIP's margin is at least this, such as .2"),
-    "from_training": ("X", "so far from training digits; 1 is usual for a real digit, .5 leaves out near copies"),
-    "diversity": ("X", "so far from every digit of its label that was kept before, in the same unit"),
+    "from_training": ("X", "so far from training images; 1 is usual for a real one, .5 leaves out near copies"),
+    "diversity": ("X", "so far from every image of its class that was kept before, in the same unit"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """All of them but how digits are sampled."""
+    """All of them but how images are sampled."""
     parser.add_argument("checkpoint", help="name under checkpoints/, or a folder")
-    parser.add_argument("--count", type=int, required=True, help="digits in the data set, after filtering")
+    parser.add_argument("--count", type=int, required=True, help="images in the data set, after filtering")
     parser.add_argument("--format", required=True, help="imagefolder, parquet, idx or npz")
     parser.add_argument("--out", type=Path, required=True, help="a new or empty folder, or one to go on in")
-    parser.add_argument("--balance", default="equal", help='"equal" (default), "mnist", or parts such as 0=10,1=20')
+    parser.add_argument("--balance", default="equal", help='"equal" (default), "data", or parts such as 0=10,1=20')
     parser.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     group = parser.add_argument_group("filters (default: none)")
     for name, (metavar, words) in FILTERS.items():
         option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=float, metavar=metavar, help=f"keep digits where {words}")
+        group.add_argument(option, type=float, metavar=metavar, help=f"keep images where {words}")
 
 
-def weights(balance: str) -> tuple[float, ...]:
-    """The part of each label, [10], from "equal", "mnist" (as in the training split) or "0=10,1=20" (others: none)."""
+def weights(balance: str, dataset: str = "mnist") -> tuple[float, ...]:
+    """The part of each label, [K], from "equal", "data" (as in the training split) or "0=10,1=20" (others: none)."""
+    from diffusion_core.data import load, spec
+
+    classes = len(spec(dataset).class_names)
     if balance == "equal":
-        return (1.0,) * CLASSES
-    if balance == "mnist":
-        from diffusion_core.data import load
-
-        return tuple(load("mnist", "train").labels.bincount(minlength=CLASSES).double().tolist())
+        return (1.0,) * classes
+    if balance == "data":
+        return tuple(load(dataset, "train").labels.bincount(minlength=classes).double().tolist())
     found: dict[str, float] = {}
     for part in balance.split(","):
         label, _, weight = part.partition("=")
-        if label not in map(str, range(CLASSES)) or not _is_weight(weight):
-            raise UserError(f'The balance is "equal", "mnist" or parts such as 0=10,1=20, not {balance[:80]!r}.')
+        if label not in map(str, range(classes)) or not _is_weight(weight):
+            raise UserError(f'The balance is "equal", "data" or parts such as 0=10,1=20, not {balance[:80]!r}.')
         if label in found:
-            raise UserError(f"The balance names digit {label} twice.")
+            raise UserError(f"The balance names class {label} twice.")
         found[label] = float(weight)
-    return tuple(found.get(str(label), 0.0) for label in range(CLASSES))
+    return tuple(found.get(str(label), 0.0) for label in range(classes))
 
 
 def _is_weight(text: str) -> bool:
@@ -68,16 +68,17 @@ def export(arguments: Namespace) -> dict:
     from eval.synthesis import Request
 
     given = {name: getattr(arguments, name) for name in FILTERS if getattr(arguments, name) is not None}
-    request = Request(arguments.count, weights(arguments.balance), arguments.seed, given)
     model = checkpoints.load(checkpoint_folder(arguments.checkpoint))
+    balance = weights(arguments.balance, model.meta.dataset)
+    request = Request(arguments.count, balance, arguments.seed, given)
     config = sample_config(model.meta.sample, arguments)
-    source = CheckpointSource(model, config, lead_of(arguments.clip_guidance))
+    source = CheckpointSource(model, config, lead_of(arguments.clip_guidance, model.meta.dataset))
     job = Job(source, request, arguments.format).validate()
     with signals() as stop:
         run(arguments, job, stop)
     record = read_json(arguments.out / RECORD)
     tried = sum(row["tried"] for row in record["labels"])
-    say(arguments, f"{job.request.count:,} digits of {tried:,} drawn, with a card: {arguments.out}")
+    say(arguments, f"{job.request.count:,} {model.spec.nouns} of {tried:,} drawn, with a card: {arguments.out}")
     return {"out": str(arguments.out), **record}
 
 

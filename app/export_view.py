@@ -9,22 +9,23 @@ from torch import Tensor
 from app import markup, sprites
 from app.exporting import Job, State
 from app.words import plural
+from diffusion_core.data import DataSpec
 from eval.data_card import JUDGES
 from eval.filters import FILTERS
 from eval.formats import show, show_estimate
 from eval.metrics import Estimate
 from eval.synthesis import LeftOut
 
-FEW = 12  # digits shown of each reason
-SHOWN, COLUMNS = 60, 10  # digits of the set in its picture
-LARGE = 60_000  # digits of the second command: as many as MNIST has to train on
+FEW = 12  # images shown of each reason
+SHOWN, COLUMNS = 60, 10  # images of the set in its picture
+LARGE = 60_000  # images of the second command: as many as MNIST has to train on
 
 
 class Sight:
-    """What was seen of a set while it was drawn: a few digits of each reason, how many there were, and its first."""
+    """What was seen of a set while it was drawn: a few images of each reason, how many there were, and its first."""
 
-    def __init__(self, names: tuple[str, ...]):
-        self.names = names
+    def __init__(self, names: tuple[str, ...], class_names: tuple[str, ...]):
+        self.names, self.class_names = names, class_names
         self.few: dict[str, list[str]] = defaultdict(list)
         self.counts = dict.fromkeys(names, 0)
         self.first: Tensor | None = None
@@ -43,7 +44,9 @@ class Sight:
             self.counts[name] += 1
             if len(self.few[name]) < FEW:
                 uri = sprites.thumbnails(out.images[row : row + 1])[0]
-                self.few[name].append(markup.sample(uri, label, seed, (), value=f"a {label}: {_value(name, value)}"))
+                self.few[name].append(
+                    markup.sample(uri, label, seed, (), value=f"{self.class_names[label]}: {_value(name, value)}")
+                )
 
 
 class Finished(NamedTuple):
@@ -56,7 +59,7 @@ class Finished(NamedTuple):
 
 
 def running(state: State, sight: Sight, seconds: float) -> str:
-    """`seconds` have passed since the first digit."""
+    """`seconds` have passed since the first image."""
     left = seconds / state.done * (state.total - state.done) if state.done else None
     text = f"{state.stage} · {state.done:,} of {state.total:,}"
     if state.stage == "drawing" and sight.names:
@@ -67,61 +70,61 @@ def running(state: State, sight: Sight, seconds: float) -> str:
 
 
 def finished(found: Finished, sight: Sight) -> str:
-    """The set: its numbers, its download, its first digits, what was left out, a row a label, its card."""
-    record = found.record
-    name = f"digits-{record['format']}.zip"
+    """The set: its numbers, its download, its first images, what was left out, a row a label, its card."""
+    record, spec = found.record, found.job.source.checkpoint.spec
+    name = f"{spec.nouns}-{record['format']}.zip"
     size = f"{len(found.archive) / 1000:,.0f} kB"
     picture = sprites.data_uri(sprites.png(sprites.sheet(sight.first, COLUMNS, gap=0)))
-    digits = plural(len(sight.first), "digit")
+    shown = plural(len(sight.first), spec.noun)
     return (
-        f'<section class="export"><p class="summary" role="status">{escape(told(record))}</p>'
+        f'<section class="export"><p class="summary" role="status">{escape(told(record, spec))}</p>'
         f'<div class="take"><a class="quiet" download="{name}" '
         f'href="{sprites.data_uri(found.archive, "application/zip")}">Download {name}, {size}</a></div>'
-        f'<img class="pixels first" src="{picture}" alt="The first {digits} of the set">'
-        f"{left_out(sight)}<h2>Label by label</h2>{labels(record)}"
+        f'<img class="pixels first" src="{picture}" alt="The first {shown} of the set">'
+        f"{left_out(sight)}<h2>Class by class</h2>{labels(record, spec)}"
         f"<p class='note'>The same from the command line:</p>{_command(found.job, record['count'])}"
         f"<p class='note'>As many as MNIST has to train on:</p>{_command(found.job, LARGE)}"
         f'<details><summary>The data card</summary><pre tabindex="0">{escape(found.card)}</pre></details></section>'
     )
 
 
-def told(record: dict) -> str:
-    """The set in two sentences, with what the judges read in real test digits beside it."""
+def told(record: dict, spec: DataSpec) -> str:
+    """The set in two sentences, with what the judges read in real test images beside it."""
     drawn = sum(row["tried"] for row in record["labels"])
     left = drawn - record["count"]
-    first = f"{plural(record['count'], 'digit')}" + (f" of {drawn:,} drawn; {left:,} were left out." if left else ".")
+    first = f"{plural(record['count'], spec.noun)}" + (f" of {drawn:,} drawn; {left:,} were left out." if left else ".")
     said = []
     for judge, name in (("classifier", "classifier"), ("second", "second classifier")):
         ours, real = (Estimate(**record["scores"][judge][key]) for key in ("overall", "real"))
-        said.append(f"the {name} reads {show_estimate(ours)} right (real test digits: {show(real.value, places=2)})")
+        said.append(f"the {name} reads {show_estimate(ours)} right (real test images: {show(real.value, places=2)})")
     return f"{first} {said[0][0].upper()}{said[0][1:]}, {said[1]}."
 
 
 def left_out(sight: Sight) -> str:
-    """The first few digits that each filter refused; nothing without filters."""
+    """The first few images that each filter refused; nothing without filters."""
     parts = []
     for name in sight.names:
         count = sight.counts[name]
         if count:
             which = "" if count <= FEW else f", the first {FEW} of them"
-            head = f"{FILTERS[name].title}: {plural(count, 'digit')} left out{which}"
+            head = f"{FILTERS[name].title}: {plural(count, 'image')} left out{which}"
             parts.append(f"<h2>{escape(head)}</h2>{markup.samples(sight.few[name], head)}")
     return "".join(parts)
 
 
-def labels(record: dict) -> str:
-    """A row a label: images, drawn, left out by filter, read right by each judge."""
+def labels(record: dict, spec: DataSpec) -> str:
+    """A row a class: images, drawn, left out by filter, read right by each judge."""
     filters = list(record["filters"])
-    heads = ("digit", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), "classifier", "second")
+    heads = ("class", "images", "drawn", *(f"left out: {FILTERS[f].short}" for f in filters), "classifier", "second")
     rows = []
     for label, row in enumerate(record["labels"]):
         if row["tried"]:
             counts = [row["delivered"], row["tried"], *(row["left_out"][f] for f in filters)]
             read = [_estimate(record["scores"][judge]["per_class"][label]) for judge in JUDGES]
-            rows.append((str(label), *(f"{n:,}" for n in counts), *read))
+            rows.append((spec.class_names[label], *(f"{n:,}" for n in counts), *read))
     real = [_estimate(record["scores"][judge]["real"]) for judge in JUDGES]
-    rows.append(("real test digits", *["–"] * (2 + len(filters)), *real))
-    return markup.table(heads, rows, "The data set, label by label")
+    rows.append(("real test images", *["–"] * (2 + len(filters)), *real))
+    return markup.table(heads, rows, "The data set, class by class")
 
 
 def _estimate(entry: dict) -> markup.Cell:
@@ -135,4 +138,4 @@ def _value(name: str, value: float) -> str:
 
 
 def _command(job: Job, count: int) -> str:
-    return markup.copyable(job.command(count), f"Copy the command for {count:,} digits")
+    return markup.copyable(job.command(count), f"Copy the command for {count:,} images")

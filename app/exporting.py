@@ -22,7 +22,7 @@ from eval.tally import MOST, Tally
 from eval.writers import FORMATS, PLACE, DataSet
 
 SET, CARD, FILTERED = "set", "README.md", "filtered.csv"
-BLOCK = 1000  # digits
+BLOCK = 1000  # images
 ROUND = 320  # candidates at most between two looks at whether somebody wants it to stop
 SCHEMA = 1
 
@@ -83,7 +83,7 @@ class State(NamedTuple):
     round: Round | None = None
 
 
-Writing = Callable[[int, int], None]  # (digits written, digits in all)
+Writing = Callable[[int, int], None]  # (images written, images in all)
 
 
 def export(job: Job, out: Path, most: int = ROUND, writing: Writing | None = None) -> Iterator[State]:

@@ -1,4 +1,4 @@
-"""A walk between two digits, or along guidance: as a strip, as a film, and what the classifier reads on the way.
+"""A walk between two classes, or along guidance: as a strip, as a film, and what the classifier reads on the way.
 
 No gradio.
 """
@@ -12,7 +12,7 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.errors import UserError
 from diffusion_core.interpolate import guidance_walk, walk
 
-ENLARGED = 4  # pixels of the strip a pixel of the digits
+ENLARGED = 4  # pixels of the strip a pixel of the images
 MAX_GUIDANCE = 20
 
 
@@ -20,7 +20,7 @@ def walked(
     checkpoint: Checkpoint, one: tuple[int, int], other: tuple[int, int] | None,
     guidance: tuple[float, float] | None, frames: int,
 ) -> Tensor:  # fmt: skip
-    """uint8 [frames, C, H, W] from one (digit, seed) to the other or, without another, along guidance."""
+    """uint8 [frames, C, H, W] from one (class, seed) to the other or, without another, along guidance."""
     if other:
         return walk(checkpoint, one, other, frames)
     low, high = (amount(end, "Guidance", 0, MAX_GUIDANCE) for end in guidance)
@@ -41,5 +41,5 @@ def film(images: Tensor, kind: str) -> bytes:
 
 
 def turns(read: Tensor) -> list[tuple[int, int]]:
-    """Readings int [K] -> (frame, digit) wherever another digit is read than in the frame before; the first too."""
+    """Readings int [K] -> (frame, class) wherever another class is read than in the frame before; the first too."""
     return [(i, int(d)) for i, d in enumerate(read) if i == 0 or d != read[i - 1]]

@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         found.add_argument("--out", type=Path, required=True, help=f"FILE with {' or '.join(FORMATS[name])}")
         return found
 
-    walk = sub("walk", "From one digit to another, or along guidance: a strip (.png) or a film (.gif, .webp).")
-    walk.add_argument("--from", dest="one", type=_named, default=(5, 0), metavar="DIGIT:SEED", help="default: 5:0")
+    walk = sub("walk", "From one class to another, or along guidance: a strip (.png) or a film (.gif, .webp).")
+    walk.add_argument("--from", dest="one", type=_named, default=(5, 0), metavar="CLASS:SEED", help="default: 5:0")
     end = walk.add_mutually_exclusive_group(required=True)
-    end.add_argument("--to", type=_named, metavar="DIGIT:SEED", help="another digit, another seed, or both")
-    end.add_argument("--guidance", type=_range, metavar="LOW:HIGH", help="the same digit along guidance, such as 0:4")
+    end.add_argument("--to", type=_named, metavar="CLASS:SEED", help="another class, another seed, or both")
+    end.add_argument("--guidance", type=_range, metavar="LOW:HIGH", help="the same class along guidance, such as 0:4")
     walk.add_argument("--frames", type=int, default=24, help="images on the way (default: 24)")
 
     write = sub("write", "A date, a phone number or a plate in one hand: .png or .svg.")
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     write.add_argument("--like-label", type=int, metavar="DIGIT", help="the digit in it (default: as it is read)")
     write.add_argument("--variation", type=float, help="0: equal digits are copies, 1: no common style (default: 0.15)")
 
-    poster = sub("poster", "Up to a thousand digits, from thin to bold or spelling a big one: .png or .svg.")
+    poster = sub("poster", "Up to a thousand images, from light to dark or spelling a big digit: .png or .svg.")
     poster.add_argument("--size", type=_size, default=(40, 25), metavar="COLUMNSxROWS", help="default: 40x25")
     poster.add_argument("--number", type=int, metavar="DIGIT", help="the digit that they spell")
     poster.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
@@ -77,6 +77,8 @@ def _walk(model, arguments: Namespace) -> tuple[bytes, str]:
 def _write(model, arguments: Namespace) -> tuple[bytes, str]:
     from app import hand
 
+    if not model.spec.strokes:
+        raise UserError(f"'{model.name}' draws no digits, and only digits can be written.")
     text, label = hand.checked(arguments.text), arguments.like_label
     variation = hand.VARIATION if arguments.variation is None else arguments.variation
     if arguments.like is None:
@@ -99,11 +101,13 @@ def _poster(model, arguments: Namespace) -> tuple[bytes, str]:
     from app import poster
     from app.terminal import Bar
 
+    if arguments.out.suffix.lower() == ".svg" and not model.spec.strokes:
+        raise UserError("Outlines (.svg) are for what is drawn with strokes. Write a .png.")
     with Bar(arguments, "drawing") as progress:
         for drawn in poster.draw(model, *arguments.size, arguments.seed, arguments.number):
             progress(drawn.done, len(drawn.images))
     data = poster.png(drawn) if arguments.out.suffix.lower() == ".png" else poster.svg(drawn).encode()
-    return data, f"{len(drawn.images):,} digits"
+    return data, f"{len(drawn.images):,} {model.spec.nouns}"
 
 
 MAKERS: dict[str, Callable[..., tuple[bytes, str]]] = {"walk": _walk, "write": _write, "poster": _poster}
@@ -117,9 +121,9 @@ def _read(path: Path) -> bytes:
 
 
 def _named(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d):(\d{1,10})", text, re.ASCII)
+    found = re.fullmatch(r"(\d{1,3}):(\d{1,10})", text, re.ASCII)
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a digit and a seed such as 5:0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a class and a seed such as 5:0")
     return int(found[1]), int(found[2])
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from torch import Tensor
@@ -12,6 +12,7 @@ from app.play_request import Settings
 from app.store import Store
 from app.takeaway import downloads
 from app.words import plural, probability
+from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from eval.shape import measure
 
@@ -31,46 +32,49 @@ def walk_page(store: Store, asked: Settings) -> str:
     along = asked.other is None
     other = None if along else (asked.other, asked.other_seed)
     images = morph.walked(checkpoint, (asked.one, asked.seed), other, GUIDANCE, FRAMES)
-    p = store.judges.read(images)
+    p, names = store.judges.read(images, checkpoint.spec.name), checkpoint.spec.class_names
     read = p.argmax(1)
     ends = (asked.one, None if along else asked.other)
     places = [GUIDANCE[1] * i / (FRAMES - 1) for i in range(FRAMES)]
-    names = [f"guidance {g:.2f}" if along else f"step {i + 1} of {FRAMES}" for i, g in enumerate(places)]
-    bar = markup.film_bar(names, 0, "Along the walk", PAUSE)
+    steps = [f"guidance {g:.2f}" if along else f"step {i + 1} of {FRAMES}" for i, g in enumerate(places)]
+    bar = markup.film_bar(steps, 0, "Along the walk", PAUSE)
     uri = sprites.films([images[i : i + 1] for i in range(FRAMES)])[0]
-    said = "|".join(f"reads {int(d)} · {probability(float(row[d]))}" for d, row in zip(read, p, strict=True))
+    said = escape("|".join(f"reads {names[d]} · {probability(float(row[d]))}" for d, row in zip(read, p, strict=True)))
     return (
         f'<section class="walk morph" style="--frames:{FRAMES};--last:0" aria-label="A walk">'
-        f'<p class="lead">{escape(_turning(read, names))}</p>{bar}'
+        f'<p class="lead">{escape(_turning(read, steps, names))}</p>{bar}'
         f'<div class="morph-parts"><div><span class="tile">'
-        f'<img class="pixels film" src="{uri}" alt="{escape(_said_walk(asked))}"></span>'
-        f'<p class="reading" data-frames="{said}"></p></div>{_strip(images, read, ends)}</div></section>'
+        f'<img class="pixels film" src="{uri}" alt="{escape(_said_walk(asked, checkpoint.spec))}"></span>'
+        f'<p class="reading" data-frames="{said}"></p></div>{_strip(images, read, ends, names)}</div></section>'
         f"{_walk_files(asked, images)}"
     )
 
 
-def _turning(read: Tensor, names: list[str]) -> str:
+def _turning(read: Tensor, steps: list[str], names: Sequence[str]) -> str:
     """ "The classifier reads 5, from step 13 of 24 on 6." """
     (_, start), *rest = morph.turns(read)
     if not rest:
-        return f"The classifier reads {start} all the way."
-    turns = ", ".join(f"{d} from {names[i]}" for i, d in rest[:3])
-    return f"The classifier reads {start}, then {turns}{', and it turns again' if len(rest) > 3 else ''}."
+        return f"The classifier reads {names[start]} all the way."
+    turns = ", ".join(f"{names[d]} from {steps[i]}" for i, d in rest[:3])
+    return f"The classifier reads {names[start]}, then {turns}{', and it turns again' if len(rest) > 3 else ''}."
 
 
-def _strip(images: Tensor, read: Tensor, ends: tuple[int, int | None]) -> str:
+def _strip(images: Tensor, read: Tensor, ends: tuple[int, int | None], names: Sequence[str]) -> str:
     kinds = {ends[1]: "to", ends[0]: "from"}
+    said = [escape(names[d]) for d in read]
     items = "".join(
-        f'<li><img class="pixels" src="{uri}" width="28" height="28" alt="step {i + 1}">'
-        f'<i class="{kinds.get(int(d), "wrong")}"><span class="visually-hidden">read as </span>{int(d)}</i></li>'
+        f'<li><img class="pixels" src="{uri}" width="{images.shape[3]}" height="{images.shape[2]}" alt="step {i + 1}">'
+        f'<i class="{kinds.get(int(d), "wrong")}"><span class="visually-hidden">read as </span>{said[i]}</i></li>'
         for i, (uri, d) in enumerate(zip(sprites.thumbnails(images), read, strict=True))
     )
     return f'<ol class="track morph-strip" aria-label="All steps, and what the classifier reads">{items}</ol>'
 
 
-def _said_walk(asked: Settings) -> str:
-    start = f"digit {asked.one}, seed {asked.seed}"
-    return f"{start}, along guidance" if asked.other is None else f"{start}, to {asked.other}, seed {asked.other_seed}"
+def _said_walk(asked: Settings, data: DataSpec) -> str:
+    start = f"{data.called(asked.one)}, seed {asked.seed}"
+    if asked.other is None:
+        return f"{start}, along guidance"
+    return f"{start}, to {data.class_names[asked.other]}, seed {asked.other_seed}"
 
 
 def _walk_files(asked: Settings, images: Tensor) -> str:
@@ -95,6 +99,8 @@ def _walk_files(asked: Settings, images: Tensor) -> str:
 def hand_page(store: Store, asked: Settings) -> str:
     """The line, what the classifier reads in it, and the example beside it."""
     text, checkpoint = hand.checked(asked.text), store.checkpoint(asked.key)
+    if not checkpoint.spec.strokes:
+        raise UserError(f"'{asked.key}' draws no digits, and only digits can be written. Choose another checkpoint.")
     told, style = "", hand.style_of_seed(asked.seed, checkpoint.spec.shape)
     if asked.example:
         image = pad.from_data_uri(asked.example)
@@ -165,8 +171,8 @@ def poster_pages(store: Store, asked: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _poster(png: bytes, drawn: poster.Poster, asked: Settings) -> str:
-    what = "ten columns, from thin to bold" if asked.number is None else f"that spell a {asked.number}"
-    alt = f"{drawn.done:,} of {len(drawn.images):,} digits, {what}"
+    what = "a column a class, from light to dark" if asked.number is None else f"that spell a {asked.number}"
+    alt = f"{drawn.done:,} of {len(drawn.images):,} images, {what}"
     return f'<img class="pixels poster" src="{sprites.data_uri(png)}" alt="{escape(alt)}">'
 
 

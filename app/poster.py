@@ -1,4 +1,4 @@
-"""A poster of up to a thousand digits: ten columns from thin to bold, or a big digit made of small ones. No gradio."""
+"""A poster of up to a thousand images: a column a class from light to dark, or a big digit of small ones. No gradio."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,17 +15,15 @@ from diffusion_core.errors import UserError
 from diffusion_core.generate import generate
 from diffusion_core.noise import MAX_SEED
 
-SIDE = 28
-CLASSES = 10
-MOST = 1000  # digits
-CHUNK = 64  # digits between two looks at it
-DIM = 0.28  # brightness of the digits around a big one
-ENLARGED = 3  # pixels of the PNG a pixel of the digits
+MOST = 1000  # images
+CHUNK = 64  # images between two looks at it
+DIM = 0.28  # brightness of the images around a big one
+ENLARGED = 3  # pixels of the PNG a pixel of the images
 INSIDE = 110  # grey level of the big digit from which a cell belongs to it
 
 
 class Poster(NamedTuple):
-    """A poster being drawn: `images` uint8 [N, C, 28, 28] by cell, row by row, black where none is yet; `light` float
+    """A poster being drawn: `images` uint8 [N, C, H, W] by cell, row by row, black where none is yet; `light` float
     [N] in 0..1, how bright each is shown; `done` of N are drawn."""
 
     images: Tensor
@@ -35,9 +33,9 @@ class Poster(NamedTuple):
 
 
 def draw(checkpoint: Checkpoint, columns: int, rows: int, seed: int, number: int | None) -> Iterator[Poster]:
-    """The poster again and again while it fills up; the last one has each group of digits in order.
+    """The poster again and again while it fills up; the last one has each group of images in order.
 
-    `number`: the big digit; without one, ten columns of digits. `UserError` for an odd size or seed.
+    `number`: the big digit; without one, a column a class. `UserError` for an odd size or seed.
     """
     labels, light = plan(checkpoint, columns, rows, seed, number)
     if not 0 <= seed <= MAX_SEED - len(labels):
@@ -52,24 +50,28 @@ def draw(checkpoint: Checkpoint, columns: int, rows: int, seed: int, number: int
 
 
 def plan(checkpoint: Checkpoint, columns: int, rows: int, seed: int, number: int | None) -> tuple[Tensor, NDArray]:
-    """Which digit each cell shows, int64 [rows * columns], and how bright, float [rows * columns] in 0..1."""
+    """Which class each cell shows, int64 [rows * columns], and how bright, float [rows * columns] in 0..1."""
     if min(columns, rows) < 1 or columns * rows > MOST:
-        raise UserError(f"A poster has 1 to {MOST:,} digits, not {columns} x {rows}.")
+        raise UserError(f"A poster has 1 to {MOST:,} images, not {columns} x {rows}.")
+    classes = checkpoint.meta.network.classes
     if number is None:
-        return torch.arange(columns).mul(CLASSES).div(columns, rounding_mode="floor").repeat(rows), np.ones(
-            columns * rows
-        )
+        of_columns = torch.arange(columns).mul(classes).div(columns, rounding_mode="floor")
+        return of_columns.repeat(rows), np.ones(columns * rows)
+    if not checkpoint.spec.strokes:
+        raise UserError("Only digits spell a big one: choose columns, or a checkpoint that draws digits.")
     big = generate(checkpoint, torch.tensor([number]), torch.tensor([seed]), checkpoint.meta.sample)
     grey = stencil(sprites.arrays(big)[0], columns, rows).ravel()
-    drawn = torch.randint(CLASSES - 1, (len(grey),), generator=torch.Generator().manual_seed(seed))
-    others = (number + 1 + drawn) % CLASSES
+    drawn = torch.randint(classes - 1, (len(grey),), generator=torch.Generator().manual_seed(seed))
+    others = (number + 1 + drawn) % classes
     return torch.where(torch.from_numpy(grey > INSIDE), number, others), DIM + (1 - DIM) * grey / 255
 
 
 def stencil(tile: NDArray, columns: int, rows: int) -> NDArray:
-    """A digit uint8 [28, 28] as large as it fits, a cell free around it: float [rows, columns], 255 = ink."""
+    """A digit uint8 [H, W] as large as it fits, a cell free around it: float [rows, columns], 255 = ink."""
     ink = np.argwhere(tile > INSIDE)
-    (top, left), (bottom, right) = (ink.min(0), ink.max(0)) if len(ink) else ((0, 0), (SIDE - 1, SIDE - 1))
+    (top, left), (bottom, right) = (
+        (ink.min(0), ink.max(0)) if len(ink) else ((0, 0), (len(tile) - 1, tile.shape[1] - 1))
+    )
     cut = tile[top : bottom + 1, left : right + 1]
     scale = min(max(1, rows - 2) / cut.shape[0], max(1, columns - 2) / cut.shape[1])
     size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
@@ -90,9 +92,10 @@ def ordered(images: Tensor, labels: Tensor, light: NDArray) -> Tensor:
 
 
 def picture(poster: Poster) -> NDArray:
-    """uint8 [28 rows, 28 columns], white ink on black."""
+    """uint8 [H rows, W columns], or with three channels of colour."""
     grey = sprites.sheet(poster.images, poster.columns, gap=0)
-    light = poster.light.reshape(-1, poster.columns).repeat(SIDE, 0).repeat(SIDE, 1)
+    height, width = poster.images.shape[2:]
+    light = poster.light.reshape(-1, poster.columns).repeat(height, 0).repeat(width, 1)
     return (grey * light.reshape(*light.shape, *[1] * (grey.ndim - 2))).astype(np.uint8)
 
 
@@ -103,10 +106,10 @@ def png(poster: Poster, enlarged: int = ENLARGED) -> bytes:
 
 def svg(poster: Poster) -> str:
     """Outlines, black ink on white paper."""
-    paths = []
+    paths, (height, width) = [], poster.images.shape[2:]
     for i, tile in enumerate(sprites.arrays(poster.images)):
         row, column = divmod(i, poster.columns)
         grey = tile if tile.ndim == 2 else tile.max(-1)
-        paths.append((vector.outline(grey), column * SIDE, row * SIDE, float(poster.light[i])))
+        paths.append((vector.outline(grey), column * width, row * height, float(poster.light[i])))
     rows = len(poster.images) // poster.columns
-    return vector.document(paths, poster.columns * SIDE, rows * SIDE, f"{len(paths):,} digits")
+    return vector.document(paths, poster.columns * width, rows * height, f"{len(paths):,} images")

@@ -1,4 +1,4 @@
-"""A damaged digit and several ways it may have been: the request, the candidates, and which digit it is. No gradio."""
+"""A damaged image and several ways it may have been: the request, the candidates, and which class it is. No gradio."""
 
 import math
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from diffusion_core.restore import RestoreConfig, damaged, measurement, restorin
 from eval.images import MAX_FILE, decode
 
 MAX_CANDIDATES = 16
-REAL = "test:"  # how a real test digit is named: test:17
+REAL = "test:"  # how a real test image is named: test:17
 
 
 class Case(NamedTuple):
@@ -72,12 +72,12 @@ def which(checkpoint: Checkpoint, images: Tensor, seed: int) -> Tensor:
 
 
 def hurt(original: Tensor, damage: Damage, seed: int) -> Tensor:
-    """What is recorded of one whole digit uint8 [1, C, H, W]."""
+    """What is recorded of one whole image uint8 [1, C, H, W]."""
     return damaged(original, damage, torch.tensor([seed]))
 
 
 def picture(case: Case, spec: DataSpec) -> Tensor:
-    """What was recorded, as a picture uint8 [1, C, H, W]: as it is where it has the digit's size, else (few pixels, any
+    """What was recorded, as a picture uint8 [1, C, H, W]: as it is where it has the image's size, else (few pixels, any
     matrix) the smallest image that explains it. Where nothing was recorded it is paper."""
     operator, recorded = case.damage.operator, case.recorded
     if recorded[0].numel() == math.prod(spec.shape):
@@ -90,11 +90,11 @@ def picture(case: Case, spec: DataSpec) -> Tensor:
 # ---------------------------------------------------------------- what people give
 
 
-def real_digit(index: int, dataset: str) -> tuple[Tensor, int]:
-    """A real test digit uint8 [1, C, H, W] and its label; `UserError` where there is none of this number."""
+def real_image(index: int, dataset: str) -> tuple[Tensor, int]:
+    """A real test image uint8 [1, C, H, W] and its label; `UserError` where there is none of this number."""
     test = data.load(dataset, "test")
     if not 0 <= index < len(test.labels):
-        raise UserError(f"There is no test digit {index}: they go from 0 to {len(test.labels) - 1}.")
+        raise UserError(f"There is no test image {index}: they go from 0 to {len(test.labels) - 1}.")
     return test.images[index : index + 1], int(test.labels[index])
 
 
@@ -114,11 +114,11 @@ def image_file(path: Path, spec: DataSpec, shape: tuple[int, int] | None = None)
 def known_pixels(hidden: np.ndarray, spec: DataSpec) -> Mask:
     """The mask of a picture in which what is missing is painted, bool [H, W]; `UserError` for none of it or all."""
     if hidden.shape != spec.shape[1:]:
-        raise UserError(f"The mask must be {spec.shape[2]}x{spec.shape[1]} pixels, as the digit is.")
+        raise UserError(f"The mask must be {spec.shape[2]}x{spec.shape[1]} pixels, as the image is.")
     if not hidden.any():
         raise UserError("The mask hides nothing: paint what is missing in white.")
     if hidden.all():
-        raise UserError("The mask hides everything: leave some of the digit to be seen.")
+        raise UserError("The mask hides everything: leave some of the image to be seen.")
     return Mask(torch.from_numpy(~hidden))
 
 

@@ -1,4 +1,4 @@
-"""`python -m app restore`: a damaged digit, and several ways it may have been, into a folder."""
+"""`python -m app restore`: a damaged image, and several ways it may have been, into a folder."""
 
 import argparse
 from argparse import Namespace
@@ -12,14 +12,14 @@ AUTO = "auto"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything but --json."""
     parser.add_argument("checkpoint", help="name under checkpoints/, or a folder")
-    parser.add_argument("image", help="a file of 28x28 pixels, a .npy file of measurements, or test:17, a real digit")
+    parser.add_argument("image", help="an image file, a .npy file of measurements, or test:17, a real image")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--kind", type=_kind, metavar="KIND[:SEVERITY]", help="how it is damaged, such as box:12")
     how.add_argument("--mask", type=Path, help="an image of the same size in which what is missing is white")
     how.add_argument("--matrix", type=Path, help="a .npy file: any linear damage, float [m, pixels]")
     parser.add_argument("--whole", action="store_true", help="IMAGE is whole: damage it first, and compare")
     parser.add_argument("--noise", type=_noise, help='its standard deviation, white is 1; or "auto" (default: none)')
-    parser.add_argument("--label", type=int, help="which digit it is (default: not known, and found out)")
+    parser.add_argument("--label", type=int, help="number of its class (default: not known, and found out)")
     parser.add_argument("--count", type=int, default=8, help="candidates (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first (default: 0)")
     parser.add_argument("--method", default="pigdm", help="pigdm or ddnm (default: pigdm)")
@@ -110,12 +110,12 @@ def _recorded(arguments: Namespace, spec, damage) -> tuple:
     """(what was recorded, damage with its noise, original or None)."""
     import torch
 
-    from app.restoration import REAL, hurt, image_file, real_digit, recorded_file
+    from app.restoration import REAL, hurt, image_file, real_image, recorded_file
 
     noise = None if arguments.noise == AUTO else (arguments.noise or 0.0)
     number = arguments.image.removeprefix(REAL)
     if arguments.image.startswith(REAL) and number.isdecimal():
-        original, _ = real_digit(int(number), spec.name)
+        original, _ = real_image(int(number), spec.name)
     elif arguments.whole:
         original = image_file(Path(arguments.image), spec)
     else:

@@ -5,14 +5,16 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import pad_html, paint, sprites
-from app.restoration import MAX_CANDIDATES, real_digit
+from app.classes import known_classes
+from app.restoration import MAX_CANDIDATES, real_image
 from app.restore_request import HAND, MAX_STEPS, MAX_TRAVEL, SOURCES, UNKNOWN
 from app.store import Store
-from app.widgets import clickable, picker
+from app.widgets import clickable, first, picker
+from diffusion_core import data
 from diffusion_core.damage import KINDS
 from diffusion_core.restore import METHODS, RestoreConfig
 
-DIGIT, KIND, COUNT = 8, "box", 8  # shown first: a five, its middle gone
+DIGIT, KIND, COUNT = 8, "box", 8  # shown first: of MNIST a five, its middle gone
 METHOD_NAMES = {"pigdm": "Guided by the pseudo-inverse (ΠGDM)", "ddnm": "Null space, no gradient (DDNM, DDRM)"}
 
 
@@ -49,22 +51,22 @@ class Parts(NamedTuple):
 
 def controls(store: Store) -> tuple[Controls, Parts]:
     """The column beside the result."""
-    source = gr.Radio([(words, name) for name, words in SOURCES.items()], value="test", label="Digit", elem_id="whence")
+    source = gr.Radio([(words, name) for name, words in SOURCES.items()], value="test", label="Image", elem_id="whence")
     with gr.Row(elem_classes="seed-row") as test:
-        index = gr.Number(value=DIGIT, precision=0, label="Number of the test digit", min_width=120)
+        index = gr.Number(value=DIGIT, precision=0, label="Number of the test image", min_width=120)
         dice = gr.Button("Another", size="md", min_width=100, scale=0)
     form = {"html_template": pad_html.pad(), "js_on_load": pad_html.SCRIPT, "apply_default_css": False}
     drawing = gr.HTML("", elem_id="drawing", visible=False, **form)
     with gr.Column(visible=False) as upload:
-        file = gr.File(label="28x28 pixels, white on black", file_types=["image"], height=110)
+        file = gr.File(label="As large as the data set's; digits white on black", file_types=["image"], height=110)
         already = gr.Checkbox(label="It is damaged already, in the way below", value=False)
     kinds = [(kind.title, name) for name, kind in KINDS.items()]
     kind = gr.Dropdown([*kinds, ("Paint what is missing", HAND)], value=KIND, label="Damage", filterable=False)
     severity = gr.Dropdown(degrees(KIND), value=KINDS[KIND].middle, label="How bad", filterable=False)
-    first = sprites.thumbnails(real_digit(DIGIT, "mnist")[0])[0]
-    field = clickable(over(first), paint.SCRIPT, elem_id="paint", visible=False)
-    digits = [("Not known: find out", UNKNOWN), *[(str(d), str(d)) for d in range(10)]]
-    label = gr.Dropdown(digits, value=UNKNOWN, label="Which digit is it?", filterable=False)
+    field = clickable(over(under(store)), paint.SCRIPT, elem_id="paint", visible=False)
+    label = gr.Dropdown(
+        labels(store, first(store.checkpoints())), value=UNKNOWN, label="Which is it?", filterable=False
+    )
     with gr.Row(elem_classes="go-row"):
         go = gr.Button("Restore", variant="primary", elem_id="restore-go")
         stop = gr.Button("Stop", variant="stop", visible=False, elem_id="restore-stop")
@@ -85,9 +87,21 @@ def controls(store: Store) -> tuple[Controls, Parts]:
     return asked, Parts(test, dice, upload, field, go, stop)
 
 
-def over(under: str) -> str:
-    """The field to paint on, over the digit that is the data: URI `under`."""
-    return paint.canvas("What is missing, painted over the digit", "Paint here", under)
+def labels(store: Store, key) -> list[tuple[str, str]]:
+    """What an image may be said to show, for a picker: each class of a checkpoint's data set, or that nobody knows."""
+    return [("Not known: find out", UNKNOWN), *known_classes(store, key)]
+
+
+def under(store: Store) -> str:
+    """The image that is shown first, as a data: URI; "" where the data set's images are not here."""
+    key = first(store.checkpoints())
+    dataset = store.meta(key).dataset if key else "mnist"
+    return sprites.thumbnails(real_image(DIGIT, dataset)[0])[0] if data.present(dataset) else ""
+
+
+def over(shown: str) -> str:
+    """The field to paint on, over the image that is the data: URI `shown`."""
+    return paint.canvas("What is missing, painted over the image", "Paint here", shown)
 
 
 def severities(kind) -> dict:

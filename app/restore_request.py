@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from app import pad, paint
-from app.request import CLASSES, MAX_SEED, amount, whole
-from app.restoration import MAX_CANDIDATES, Case, hurt, image_file, known_pixels, real_digit, recorded_file
+from app.request import MAX_SEED, amount, whole
+from app.restoration import MAX_CANDIDATES, Case, hurt, image_file, known_pixels, real_image, recorded_file
 from diffusion_core.damage import KINDS, Damage, damage
 from diffusion_core.data import DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.restore import METHODS, RestoreConfig
 
-SOURCES = {"test": "Test digit", "draw": "Draw", "file": "Upload"}
+SOURCES = {"test": "Test image", "draw": "Draw", "file": "Upload"}
 HAND = "hand"  # the damage that a visitor paints
 UNKNOWN = "?"  # the label that is not known
 MAX_STEPS, MAX_TRAVEL = 100, 10
@@ -31,31 +31,33 @@ def case(
         whole(steps, "Steps", 1, MAX_STEPS),
         whole(travel, "Time travel", 1, MAX_TRAVEL),
     ).validate()
-    said = None if label == UNKNOWN else whole(label, "The digit", 0, CLASSES - 1, text=True)
+    said = None if label == UNKNOWN else whole(label, "The class", 0, len(spec.class_names) - 1, text=True)
     count = whole(count, "The number of candidates", 1, MAX_CANDIDATES)
     if source == "file" and already is True:
         recorded, found = already_damaged(spec, file, found, kind)
         return Case(recorded, found, None, said, count, seed, config)
-    original = digit(spec, source, index, drawing, file)
+    original = whole_image(spec, source, index, drawing, file)
     return Case(hurt(original, found, seed), found, original, said, count, seed, config)
 
 
-def digit(spec: DataSpec, source, index, drawing, file: Path | None) -> Tensor:
-    """The whole digit, uint8 [1, C, H, W]."""
+def whole_image(spec: DataSpec, source, index, drawing, file: Path | None) -> Tensor:
+    """What is to be damaged, uint8 [1, C, H, W]."""
     if source == "test":
-        return real_digit(whole(index, "The number of the test digit", 0, 10**6), spec.name)[0]
+        return real_image(whole(index, "The number of the test image", 0, 10**6), spec.name)[0]
     if source == "draw":
+        if not spec.strokes:
+            raise UserError("Only digits can be drawn here. Choose a test image, or upload one.")
         return pad.from_data_uri(drawing)
     if source == "file":
-        return image_file(_given(file), spec)
-    raise UserError("Choose a test digit, draw one, or upload one.")
+        return image_file(_given(file, spec), spec)
+    raise UserError("Choose a test image, draw one, or upload one.")
 
 
 def already_damaged(spec: DataSpec, file: Path | None, found: Damage, kind) -> tuple[Tensor, Damage]:
     """What an uploaded picture records. The strength of noise is read from the picture."""
     like = found.operator.forward(torch.zeros(1, *spec.shape))
     size = tuple(like.shape[2:]) if like.ndim == 4 else spec.shape[1:]
-    pixels = image_file(_given(file), spec, size)
+    pixels = image_file(_given(file, spec), spec, size)
     noise = None if kind == "noise" else 0.0
     recorded, found = recorded_file(pixels, found._replace(noise=0.0) if kind == "noise" else found, noise)
     return recorded.view(like.shape), found
@@ -70,7 +72,7 @@ def damage_of(spec: DataSpec, kind, severity, mask, seed: int) -> Damage:
     return damage(kind, amount(severity, "The severity", low, high), spec.shape[1:], seed)
 
 
-def _given(file: Path | None) -> Path:
+def _given(file: Path | None, spec: DataSpec) -> Path:
     if file is None:
-        raise UserError("Give an image file of 28 by 28 pixels first.")
+        raise UserError(f"Give an image file of {spec.shape[2]} by {spec.shape[1]} pixels first.")
     return file

@@ -22,7 +22,7 @@ def write(folder: Path, checkpoint: Checkpoint, case: Case, images: Tensor, like
     files = {f"candidate-{i}.png": png(pixels) for i, pixels in enumerate(arrays(images))}
     files |= {"recorded.png": png(arrays(recorded)[0]), "mean.png": png(arrays(mean)[0]), "spread.png": png(wide)}
     files["sheet.png"] = png(sheet(torch.cat([recorded, mean, images]), len(images) + 2))
-    found = summary(case, images, likely, recorded, mean)
+    found = summary(case, checkpoint.meta.dataset, images, likely, recorded, mean)
     files["result.json"] = (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
     for name, content in files.items():
         write_synced(folder / name, content)
@@ -30,14 +30,14 @@ def write(folder: Path, checkpoint: Checkpoint, case: Case, images: Tensor, like
     return found
 
 
-def summary(case: Case, images: Tensor, likely: Tensor | None, recorded: Tensor, mean: Tensor) -> dict:
+def summary(case: Case, dataset: str, images: Tensor, likely: Tensor | None, recorded: Tensor, mean: Tensor) -> dict:
     """What the classifier reads before and after, what the model takes it for, how near it came to the original."""
-    read = load_judge("classifier").logits(torch.cat([recorded, images])).argmax(1).tolist()
+    read = load_judge("classifier", dataset).logits(torch.cat([recorded, images])).argmax(1).tolist()
     found = {
         "label": case.label,
         "seed": case.seed,
         "noise": round(case.damage.noise, 4),
-        "read": {str(digit): count / len(images) for digit, count in Counter(read[1:]).most_common()},
+        "read": {str(label): count / len(images) for label, count in Counter(read[1:]).most_common()},
         "likely": None if likely is None else [round(float(p), 4) for p in likely],
         "recorded": {"read": read[0]},
     }

@@ -1,4 +1,4 @@
-"""What a visitor takes away from the Restore tab: files, and of a test digit the command and the link. No gradio."""
+"""What a visitor takes away from the Restore tab: files, and of a test image the command and the link. No gradio."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from app.takeaway import downloads
 
 
 class Named(NamedTuple):
-    """A case that a link and a command can name: checkpoint, test digit, KIND:SEVERITY."""
+    """A case that a link and a command can name: checkpoint, test image, KIND:SEVERITY."""
 
     key: str
     index: int
@@ -37,7 +37,7 @@ def taken(case: Case, images: Tensor, named: Named | None) -> str:
 
 
 def command(case: Case, named: Named) -> str:
-    """The command line that restores the same digit in the same ways."""
+    """The command line that restores the same image in the same ways."""
     how = case.config
     parts = [f"python -m app restore {named.key} {REAL}{named.index} --kind {named.damage}"]
     parts += [] if case.label is None else [f"--label {case.label}"]

@@ -1,4 +1,4 @@
-"""A restoration as HTML: what was left, the candidates, where they differ, which digit it is. No gradio."""
+"""A restoration as HTML: what was left, the candidates, where they differ, which class it is. No gradio."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,7 +23,7 @@ def running(case: Case, spec: DataSpec, images: Tensor, step: int, run: str) -> 
     """While it goes on: the estimates of all candidates uint8 [K, C, H, W] at one noise level; `run` tells this run
     from others."""
     bar = markup.progress(step, case.config.steps, f"step {step} of {case.config.steps}")
-    shown = [*_known(case), _figure("What is left", _left(case, spec), "what is left of the digit")]
+    shown = [*_known(case), _figure("What is left", _left(case, spec), "what is left of the image")]
     quartet = f'<div class="quartet">{"".join(shown)}</div>'
     return f'<section class="restored" data-run="{escape(run)}">{bar}{quartet}{_candidates(images)}</section>'
 
@@ -35,14 +35,14 @@ def finished(
     mean, wide = mean_image(images), spread(images)
     shown = [
         *_known(case),
-        _figure("What is left", _left(case, spec), f"what is left, read as {int(before.argmax())}"),
+        _figure("What is left", _left(case, spec), f"what is left, read as {spec.class_names[before.argmax()]}"),
         _figure("Mean of the candidates", sprites.thumbnails(mean)[0], "the mean of all candidates"),
         _figure("Where they differ", _map(wide), f"deviation of each pixel, at most {wide.max():.2f}"),
     ]
     quartet = f'<div class="quartet">{"".join(shown)}</div>'
     return (
         f'<section class="restored">{markup.note(told(case, spec, images, before, after), "summary")}{quartet}'
-        f"{_candidates(images, after)}{odds(likely, after)}</section>"
+        f"{_candidates(images, after, spec)}{odds(likely, after, spec)}</section>"
     )
 
 
@@ -51,7 +51,7 @@ def told(case: Case, spec: DataSpec, images: Tensor, before: Readings, after: Re
     read = after.argmax(1)
     best = int(read.mode().values)
     said = [
-        f"The classifier reads {int(before.argmax())} in what is left, and {best} in "
+        f"The classifier reads {spec.class_names[before.argmax()]} in what is left, and {spec.class_names[best]} in "
         f"{int((read == best).sum())} of {plural(len(read), 'candidate')}."
     ]
     if case.damage.noise:
@@ -63,28 +63,29 @@ def told(case: Case, spec: DataSpec, images: Tensor, before: Readings, after: Re
     return " ".join(said)
 
 
-def odds(likely: Tensor | None, after: Readings) -> str:
-    """Which digit it is: by the model where the label was not given, and by the classifier over all candidates."""
+def odds(likely: Tensor | None, after: Readings, spec: DataSpec) -> str:
+    """Which class it is: by the model where the label was not given, and by the classifier over all candidates."""
     rows = [("The classifier, over all candidates", after.mean(0))]
     if likely is not None:
-        rows.insert(0, ("The model itself, by how well it denoises them as each digit", likely))
-    return "<h2>Which digit is it?</h2>" + "".join(_bars(title, p.tolist()) for title, p in rows)
+        rows.insert(0, ("The model itself, by how well it denoises them as each class", likely))
+    return f"<h2>Which {spec.noun} is it?</h2>" + "".join(_bars(title, p.tolist(), spec) for title, p in rows)
 
 
-def _bars(title: str, p: Sequence[float]) -> str:
+def _bars(title: str, p: Sequence[float], spec: DataSpec) -> str:
     items = "".join(
-        f'<li style="--p:{value:.4f}"><i aria-hidden="true"></i><b>{digit}</b><span>{probability(value)}</span></li>'
-        for digit, value in enumerate(p)
+        f'<li style="--p:{value:.4f}"><i aria-hidden="true"></i><b>{escape(name)}</b>'
+        f"<span>{probability(value)}</span></li>"
+        for name, value in zip(spec.class_names, p, strict=True)
     )
     return f'<p class="note">{escape(title)}</p><ol class="odds" aria-label="{escape(title)}">{items}</ol>'
 
 
-def _candidates(images: Tensor, after: Readings | None = None) -> str:
+def _candidates(images: Tensor, after: Readings | None = None, spec: DataSpec | None = None) -> str:
     items = []
     for i, uri in enumerate(sprites.thumbnails(images)):
         said = "…"
         if after is not None:
-            said = f"<b>{int(after[i].argmax())}</b> {probability(float(after[i].max()))}"
+            said = f"<b>{escape(spec.class_names[after[i].argmax()])}</b> {probability(float(after[i].max()))}"
         items.append(f"<li>{markup.image(uri, f'candidate {i + 1}')}<span>{said}</span></li>")
     title = f"{plural(len(images), 'way')} it may have been"
     told = "" if after is None else markup.note("Below each, what the classifier reads in it.")
@@ -94,7 +95,7 @@ def _candidates(images: Tensor, after: Readings | None = None) -> str:
 def _known(case: Case) -> list[str]:
     if case.original is None:
         return []
-    return [_figure("The original", sprites.thumbnails(case.original)[0], "the digit before it was damaged")]
+    return [_figure("The original", sprites.thumbnails(case.original)[0], "the image before it was damaged")]
 
 
 def _figure(title: str, uri: str, alt: str) -> str:

@@ -14,7 +14,7 @@ from diffusion_core.errors import UserError
 from eval.metrics import Estimate
 
 RESTORATIONS = "restoration.jsonl"
-METRICS = {"kept": "still the same digit (%)", "psnr": "PSNR (dB)", "ssim": "SSIM"}
+METRICS = {"kept": "still the same class (%)", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 # method -> in words, colour of its bars; those without one stand in the table alone
 METHODS = {
     "damaged": ("as it is", "#9a9a9a"),
@@ -23,16 +23,16 @@ METHODS = {
     "untrained": ("untrained network", "#aa4499"),
     "wiener": ("Gaussian prior", REAL),
     "model": ("this model", BLUE),
-    "told": ("told the digit", None),
+    "told": ("told the class", None),
     "ddnm": ("DDNM, 4 times", None),
     "mean": ("mean of 8", None),
 }
-CHANGED, MOST = ("damage", "became another digit", "most often"), 4
+CHANGED, MOST = ("damage", "became another class", "most often"), 4
 
 
 class Restored(NamedTuple):
-    """One method on one kind of damage; `scores` has an entry for each of METRICS. `confusion` counts digits, int
-    [10][10]: rows as the classifier read the original, columns as it read what was restored."""
+    """One method on one kind of damage; `scores` has an entry for each of METRICS. `confusion` counts images, int
+    [K][K]: rows as the classifier read the original, columns as it read what was restored."""
 
     kind: str
     severity: float
@@ -129,13 +129,13 @@ def ends(metric: str, estimate: Estimate) -> str:
     return f"{scale * estimate.low:.{digits}f} to {scale * estimate.high:.{digits}f}"
 
 
-def changed(lines: Sequence[Restored]) -> str:
-    """A row for each kind and severity: which digits this model took for which others most often."""
-    return markup.table(CHANGED, changes(lines), "digits that became others")
+def changed(lines: Sequence[Restored], names: Sequence[str]) -> str:
+    """A row for each kind and severity: which classes this model took for which others most often."""
+    return markup.table(CHANGED, changes(lines, names), "images that became others")
 
 
-def changes(lines: Sequence[Restored]) -> list[tuple[str, str, str]]:
-    """Rows of that table: the damage, digits that became others, the most frequent of them as "4 → 9: 18"."""
+def changes(lines: Sequence[Restored], names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Rows of that table: the damage, images that became others, the most frequent of them as "4 → 9: 18"."""
     found = {(line.kind, line.severity): line.confusion for line in lines if line.method == "model"}
     rows = []
     for name, kind in KINDS.items():
@@ -144,6 +144,8 @@ def changes(lines: Sequence[Restored]) -> list[tuple[str, str, str]]:
             if counts:
                 ways = [(n, a, b) for a, row in enumerate(counts) for b, n in enumerate(row) if n and a != b]
                 total, lost = sum(map(sum, counts)), sum(n for n, _, _ in ways)
-                most = ", ".join(f"{a} → {b}: {n}" for n, a, b in sorted(ways, key=lambda w: (-w[0], *w[1:]))[:MOST])
+                most = ", ".join(
+                    f"{names[a]} → {names[b]}: {n}" for n, a, b in sorted(ways, key=lambda w: (-w[0], *w[1:]))[:MOST]
+                )
                 rows.append((kind.said(severity), f"{lost:,} of {total:,}", most or "–"))
     return rows

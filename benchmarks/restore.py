@@ -166,7 +166,7 @@ def write() -> None:
     tables = "\n".join(
         f"### {METRICS[metric][0].upper()}{METRICS[metric][1:]}\n\n{markdown(lines, metric)}" for metric in METRICS
     )
-    became = _table(CHANGED, changes(lines))
+    became = _table(CHANGED, changes(lines, data.spec("mnist").class_names))
     text = f"{tables}\n### What became of the digits, restored by this model\n\n{became}"
     DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}")
 

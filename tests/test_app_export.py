@@ -64,9 +64,9 @@ def test_progress_is_told_and_what_was_left_out_is_shown(shown):
     assert drawing == sorted(drawing) and drawing[0] == 0 and drawing[-1] == 40
     assert "judging" in shown[-2]
     last = shown[-1]
-    count = int(re.search(r"Confidence: (\d+) digits left out", last)[1])
+    count = int(re.search(r"Confidence: (\d+) images left out", last)[1])
     assert f"40 digits of {40 + count} drawn; {count} were left out" in last
-    assert last.count('<li class="sample') == min(count, export_view.FEW) and "a 2: 0.00" in last
+    assert last.count('<li class="sample') == min(count, export_view.FEW) and "2: 0.00" in last
     assert 'alt="The first 40 digits of the set"' in last
     assert "--confidence 0.001" in last and "--count 60000" in last and "--count 40" in last
     assert "license: cc-by-sa-3.0" in last and last.count("<tr>") == 1 + 2 + 1
@@ -83,7 +83,7 @@ def test_leaving_half_way_leaves_nothing_behind(store, tmp_path, monkeypatch):
 
 def test_a_request_ends_by_its_deadline(store, monkeypatch):
     monkeypatch.setattr(export, "DEADLINE", -1.0)
-    with pytest.raises(UserError, match=r"was stopped. Ask for fewer digits, or lower the filters"):
+    with pytest.raises(UserError, match=r"was stopped. Ask for fewer images, or lower the filters"):
         list(export.run(store, "mnist", 40, "equal", "npz", 0, *OFF))
 
 
@@ -97,7 +97,7 @@ def test_a_request_ends_by_its_deadline(store, monkeypatch):
         (("mnist", "20", "equal", "npz", 0, *OFF), "count must be a whole number"),
         (("mnist", 20, "equal", "npz", -1, *OFF), "seed must be a whole number"),
         (("mnist", 20, "equal", "npz", float("nan"), *OFF), "seed must be a whole number"),
-        (("mnist", 20, None, "npz", 0, *OFF), "balance is equal, mnist, or parts"),
+        (("mnist", 20, None, "npz", 0, *OFF), "balance is equal, data, or parts"),
         (("mnist", 20, "<b>", "npz", 0, *OFF), "balance is"),
         (("mnist", 20, "1=" + "9" * 10_000, "npz", 0, *OFF), "balance is"),
         (("mnist", 20, "equal", "../npz", 0, *OFF), "no format '../npz'"),

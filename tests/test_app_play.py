@@ -93,7 +93,7 @@ def test_an_example_is_read_shown_and_followed(shipped):
 def test_a_poster_grows_and_can_be_taken_away(store):
     shown = [part[2:] for part in play.page(store, *SENT._replace(section="poster", number="5"))]
     assert [int(n) for n in re.findall(r'value="(\d+)"', "".join(bar for _, bar in shown))] == [64, 128, 192, 200, 200]
-    assert shown[-1][1] == "" and "data-save" in shown[-1][0] and "200 of 200 digits, that spell a 5" in shown[-1][0]
+    assert shown[-1][1] == "" and "data-save" in shown[-1][0] and "200 of 200 images, that spell a 5" in shown[-1][0]
 
 
 def test_a_poster_ends_by_its_deadline(store, monkeypatch):
@@ -110,8 +110,8 @@ def test_without_a_checkpoint_it_says_how_to_get_one(tmp_path):
     ("changes", "words"),
     [
         ({"section": "admin"}, "what to play"), ({"section": []}, "what to play"), ({"seed": -1}, "seed"),
-        ({"seed": float("nan")}, "seed"), ({"seed": "1e9"}, "seed"), ({"one": "10"}, "first digit"),
-        ({"one": None}, "first digit"), ({"other": "x"}, "other digit"), ({"other_seed": 2**32}, "other seed"),
+        ({"seed": float("nan")}, "seed"), ({"seed": "1e9"}, "seed"), ({"one": "10"}, "first class"),
+        ({"one": None}, "first class"), ({"other": "x"}, "other class"), ({"other_seed": 2**32}, "other seed"),
         ({"key": "../mnist"}, "no checkpoint"), ({"size": "1000x1000"}, "sizes"), ({"size": None}, "sizes"),
         ({"variation": 2}, "variation"), ({"variation": float("inf")}, "variation"), ({"number": 11}, "big digit"),
         ({"label": {}}, "digit of the example"), ({"section": "hand", "text": "<img onerror=x>"}, "letters|cannot"),
@@ -140,7 +140,7 @@ def test_a_link_leads_back(store):
         for name in ("section", "key", "seed", *own):
             assert getattr(again, name) == getattr(wanted, name), name
     odd = links.read({"tab": "play", "play": "x", "digits": "77", "n": "9" * 9, "text": "x" * 99, "a": "../x"}, TABS)
-    assert checked(*[v["value"] if isinstance(v, dict) else v for v in play.opened(store, odd)]).section == "walk"
+    assert checked(10, *[v["value"] if isinstance(v, dict) else v for v in play.opened(store, odd)]).section == "walk"
 
 
 # ---------------------------------------------------------------- the command line

@@ -14,7 +14,7 @@ from PIL import Image
 from app import links, pad, paint, restored_view
 from app.build import TABS
 from app.links import View
-from app.restoration import candidates, hurt, image_file, picture, real_digit, which
+from app.restoration import candidates, hurt, image_file, picture, real_image, which
 from app.restore_request import case
 from app.tabs import restore
 from diffusion_core import data
@@ -103,10 +103,10 @@ def test_a_picture_that_is_damaged_already(tmp_path, kind, severity, size):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"index": 10_000}, "There is no test digit 10000"),
-        ({"index": "x"}, "number of the test digit must be"),
-        ({"index": float("nan")}, "number of the test digit must be"),
-        ({"source": "moon"}, "Choose a test digit"),
+        ({"index": 10_000}, "There is no test image 10000"),
+        ({"index": "x"}, "number of the test image must be"),
+        ({"index": float("nan")}, "number of the test image must be"),
+        ({"source": "moon"}, "Choose a test image"),
         ({"source": "file"}, "Give an image file"),
         ({"source": "draw"}, "The drawing did not arrive"),
         ({"kind": "smear"}, "kinds of damage on offer"),
@@ -116,8 +116,8 @@ def test_a_picture_that_is_damaged_already(tmp_path, kind, severity, size):
         ({"kind": "shrink", "severity": 3}, "cannot be shrunk by 3"),
         ({"kind": "hand", "mask": drawing()}, "hides nothing"),
         ({"kind": "hand", "mask": drawing((0, 0, 280, 280))}, "hides everything"),
-        ({"label": 11}, "The digit must be"),
-        ({"label": []}, "The digit must be"),
+        ({"label": 11}, "The class must be"),
+        ({"label": []}, "The class must be"),
         ({"count": 0}, "The number of candidates must be"),
         ({"count": 1e6}, "The number of candidates must be"),
         ({"seed": -1}, "The seed must be"),
@@ -175,11 +175,11 @@ def test_a_label_that_is_given_is_not_asked_of_the_model(store):
 def test_a_link_opens_what_it_says_and_odd_ones_the_default(store):
     view = View(tab="restore", a="early", real=77, damage="noise:1", digits=(3,), n=5, seed=9)
     values = dict(zip(NAMES, restore.opened(store, view), strict=True))
-    assert values["key"]["value"] == "early" and values["index"] == 77 and values["label"] == "3"
+    assert values["key"]["value"] == "early" and values["index"] == 77 and values["label"]["value"] == "3"
     assert values["kind"] == "noise" and values["severity"]["value"] == 1.0 and values["count"] == 5
     odd = View(tab="restore", a="../x", real=10**9, damage="box:99", digits=(1, 2), n=10**6, seed=2**40)
     values = dict(zip(NAMES, restore.opened(store, odd), strict=True))
-    assert values["key"]["value"] == "mnist" and values["index"] == restore.DIGIT and values["label"] == "?"
+    assert values["key"]["value"] == "mnist" and values["index"] == restore.DIGIT and values["label"]["value"] == "?"
     assert values["severity"]["value"] == 12 and values["count"] == restore.COUNT and values["seed"] == 0
 
 
@@ -206,7 +206,7 @@ def test_the_shipped_model_fills_the_gap_and_knows_the_digit(shipped):
 
 
 def test_what_is_recorded_depends_on_the_seed_alone():
-    original, _ = real_digit(4, "mnist")
+    original, _ = real_image(4, "mnist")
     found = damage("noise", 0.5, (28, 28))
     assert torch.equal(hurt(original, found, 3), hurt(original, found, 3))
     assert not torch.equal(hurt(original, found, 3), hurt(original, found, 4))

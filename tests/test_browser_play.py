@@ -67,7 +67,7 @@ def test_a_poster_fills_up_and_can_be_stopped(visit):
     expect(page.locator("#poster-progress")).to_contain_text("Stopped")
     expect(page.locator("#poster-stop")).to_be_hidden()
     shown = page.locator("#poster .poster").get_attribute("alt")
-    assert shown.endswith("of 1,000 digits, ten columns, from thin to bold") and not shown.startswith("1,000")
+    assert shown.endswith("of 1,000 images, a column a class, from light to dark") and not shown.startswith("1,000")
     page.wait_for_timeout(800)
     assert page.locator("#poster .poster").get_attribute("alt") == shown
 

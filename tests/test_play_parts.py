@@ -243,7 +243,7 @@ def test_a_big_digit_is_spelled_by_its_own_in_bright(tiny, monkeypatch):
 
 @pytest.mark.parametrize("size", [(0, 5), (1001, 1), (40, 26), (-1, -1)])
 def test_an_odd_size_is_refused_before_anything_is_drawn(tiny, size):
-    with pytest.raises(UserError, match="1 to 1,000 digits"):
+    with pytest.raises(UserError, match="1 to 1,000 images"):
         next(poster.draw(tiny, *size, 0, None))
 
 

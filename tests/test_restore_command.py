@@ -72,7 +72,7 @@ def test_masks_matrices_and_measurements_from_files(capsys, tmp_path, tiny):
         (("test:8", "--kind", "smear"), "There is no damage 'smear'"),
         (("test:8", "--kind", "box:x"), "is not a KIND:SEVERITY"),
         (("test:8", "--kind", "box:0"), "must be from 1 to 28"),
-        (("test:20000", "--kind", "box"), "There is no test digit 20000"),
+        (("test:20000", "--kind", "box"), "There is no test image 20000"),
         (("missing.png", "--kind", "box"), "missing.png cannot be read"),
         (("test:8", "--kind", "box", "--count", "0"), "candidates must be from 1"),
         (("test:8", "--kind", "box", "--steps", "0"), "Steps must be"),

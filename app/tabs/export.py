@@ -29,7 +29,7 @@ DEADLINE = 120.0  # seconds one request may compute
 ROUND = 96  # candidates between two looks at Stop
 LONGEST = 200  # characters of a balance
 SLIDERS = {"confidence": (1, 0.01), "clip_margin": (0.6, 0.02), "from_training": (1.5, 0.05), "diversity": (1.5, 0.05)}
-BALANCES = [("Equal", "equal"), ("As in MNIST", "mnist"), ("Three 5s to a 6", "5=3,6=1")]
+BALANCES = [("Equal", "equal"), ("As in the training data", "data"), ("Three of class 5 to one of 6", "5=3,6=1")]
 
 
 # ---------------------------------------------------------------- pure
@@ -40,27 +40,27 @@ def job(store: Store, key, count, balance, form, seed, *least) -> Job:
     count = whole(count, "The count", 1, MAX_COUNT)
     seed = whole(seed, "The seed", 0, MAX_SEED)
     if not isinstance(balance, str) or len(balance) > LONGEST:
-        raise UserError("The balance is equal, mnist, or parts such as 0=10,1=20.")
+        raise UserError("The balance is equal, data, or parts such as 0=10,1=20.")
     found = {}
     for (name, (most, _)), value in zip(SLIDERS.items(), least, strict=True):
         if amount(value, FILTERS[name].title, 0, most):
             found[name] = value
     source = CheckpointSource(store.checkpoint(key))
-    return Job(source, Request(count, weights(balance), seed, found), form).validate()
+    return Job(source, Request(count, weights(balance, source.info.dataset), seed, found), form).validate()
 
 
 def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     """HTML again and again: how far it is, then the finished set."""
     asked = job(store, key, count, balance, form, seed, *least)
-    sight, start = export_view.Sight(tuple(asked.request.filters)), time.monotonic()
+    sight, start = export_view.Sight(tuple(asked.request.filters), asked.source.class_names), time.monotonic()
     yield markup.progress(0, 1, "loading …")
     with tempfile.TemporaryDirectory() as folder:
-        out, since = Path(folder) / "digits", {}
+        out, since = Path(folder) / "set", {}
         for state in export(asked, out, ROUND):
             now = time.monotonic()
             if now - start > DEADLINE:
                 raise UserError(
-                    f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer digits, or lower the "
+                    f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer images, or lower the "
                     "filters; the command line has no such limit."
                 )
             sight.see(state)
@@ -79,7 +79,7 @@ def opening(store: Store, key, count, *_settings) -> str:
 # ---------------------------------------------------------------- gradio
 
 WHAT = (
-    "A data set that the model draws: as many digits as you ask for after filtering, with a card that says what was "
+    "A data set that the model draws: as many images as you ask for after filtering, with a card that says what was "
     f"left out and why. Here at most {MAX_COUNT:,}; the command below the result makes 60,000."
 )
 READY = "Press Export: what is drawn, and what the filters leave out, appears here."
@@ -122,7 +122,7 @@ def build(store: Store) -> Tab:
 def controls(store: Store) -> tuple[list, gr.Button, gr.Button]:
     """(settings in the order of `job`, the button that starts, the button that stops); the filters are folded away."""
     key = picker(store.checkpoints(), "Checkpoint")
-    count = gr.Number(value=COUNT, precision=0, label="How many digits", info=f"at most {MAX_COUNT:,}")
+    count = gr.Number(value=COUNT, precision=0, label="How many images", info=f"at most {MAX_COUNT:,}")
     told = "or parts, such as 0=10,1=20"
     balance = gr.Dropdown(BALANCES, value="equal", label="Balance", info=told, allow_custom_value=True)
     formats = [(form.title, name) for name, form in FORMATS.items()]
@@ -146,7 +146,7 @@ def opened(store: Store, view: View) -> list:
     known = [entry.key for entry in usable(store.checkpoints())]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(store.checkpoints())
-    ours = view.tab == "export"  # the count of another tab is one of each digit
+    ours = view.tab == "export"  # the count of another tab is one of each class
     count = view.n if ours and view.n and view.n <= MAX_COUNT else COUNT
     seed = view.seed if ours and view.seed is not None and view.seed <= MAX_SEED else 0
     return [choose(store.checkpoints(), key), count, "equal", "parquet", seed, *[0] * len(SLIDERS)]

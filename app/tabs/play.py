@@ -1,4 +1,4 @@
-"""Play: walk from one digit to another, write a date in one hand, draw a poster."""
+"""Play: walk from one class to another, write a date in one hand, draw a poster."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import hand, markup, pad_html, scripts
+from app.classes import known_classes
 from app.links import View
 from app.play_request import ALONG, ORDERED, READ, SECTIONS, SIZES, checked
 from app.play_view import NO_EXAMPLE, hand_page, poster_pages, walk_page
@@ -18,8 +19,9 @@ from diffusion_core.noise import MAX_WRITTEN
 
 TITLE = "Play"
 TEXT = "17.05.2026"
+AWAY = ("along guidance, 0 to 4", ALONG)
 SEED, PAIR, OTHER_SEED = 1, ("5", "6"), 3  # a walk that is fun to look at, a hand that is easy to read
-DIGITS = [str(d) for d in range(CLASSES)]
+DIGITS = [str(d) for d in range(CLASSES)]  # of a text, and of a big one
 
 # A walk plays as soon as it is there, unless its visitor wants things to keep still.
 FILM = (
@@ -50,7 +52,7 @@ def page(store: Store, *settings) -> Iterator[tuple]:
         none = markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty")
         yield none, none, none, ""
         return
-    asked = checked(*settings)
+    asked = checked(store.meta(settings[1]).network.classes, *settings)
     if asked.section == "walk":
         yield walk_page(store, asked), None, None, ""
     elif asked.section == "hand":
@@ -88,7 +90,7 @@ def build(store: Store) -> Tab:
         seed = gr.Number(value=SEED, precision=0, label="Noise (seed)", scale=1, min_width=120)
         dice = gr.Button("Randomise", size="md", scale=1, min_width=120)
     with gr.Column(elem_id="play-walk") as walk:
-        one, other, other_seed = walk_controls()
+        one, other, other_seed = walk_controls(store)
         walk_shown = clickable("", FILM, elem_id="morph")
     with gr.Column(visible=False, elem_id="play-hand") as written:
         text, variation, example, label, hand_shown = hand_controls()
@@ -110,6 +112,11 @@ def build(store: Store) -> Tab:
     def parted(chosen):
         return [gr.Column(visible=chosen == name) for name in SECTIONS]
 
+    def of_its_data(chosen):
+        known = known_classes(store, chosen)
+        return gr.update(choices=known), gr.update(choices=[*known, AWAY])
+
+    key.change(guarded(store, of_its_data), key, [one, other], **QUIET)
     section.change(parted, section, [walk, written, poster], queue=False, **QUIET)
     at_once = [section.input, key.input, seed.submit, one.input, other.input, other_seed.submit, text.submit]
     at_once += [variation.release, example.input, label.input, number.input, size.input, go.click]
@@ -124,11 +131,11 @@ def build(store: Store) -> Tab:
     return tab
 
 
-def walk_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.Number]:
+def walk_controls(store: Store) -> tuple[gr.Dropdown, gr.Dropdown, gr.Number]:
+    known = known_classes(store, first(store.checkpoints()))
     with gr.Row(elem_classes="controls"):
-        one = gr.Dropdown(DIGITS, value=PAIR[0], label="From digit", filterable=False, scale=1, min_width=90)
-        ways = [*DIGITS, ("along guidance, 0 to 4", ALONG)]
-        other = gr.Dropdown(ways, value=PAIR[1], label="To", filterable=False, scale=1, min_width=90)
+        one = gr.Dropdown(known, value=PAIR[0], label="From class", filterable=False, scale=1, min_width=90)
+        other = gr.Dropdown([*known, AWAY], value=PAIR[1], label="To", filterable=False, scale=1, min_width=90)
         other_seed = gr.Number(value=OTHER_SEED, precision=0, label="Noise at the end (seed)", scale=1, min_width=120)
     return one, other, other_seed
 
@@ -156,9 +163,9 @@ def hand_controls() -> tuple[gr.Textbox, gr.Slider, gr.HTML, gr.Dropdown, gr.HTM
 
 def poster_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.Button, gr.Button]:
     with gr.Row(elem_classes="controls"):
-        kinds = [("ten columns, thin to bold", ORDERED), *((f"a big {d}", d) for d in DIGITS)]
+        kinds = [("a column a class, light to dark", ORDERED), *((f"a big {d}", d) for d in DIGITS)]
         number = gr.Dropdown(kinds, value=ORDERED, label="Arranged as", filterable=False, scale=2, min_width=160)
-        size = gr.Dropdown(list(SIZES), value="40x25", label="Digits", filterable=False, scale=1, min_width=120)
+        size = gr.Dropdown(list(SIZES), value="40x25", label="Images", filterable=False, scale=1, min_width=120)
         go = gr.Button("Draw", variant="primary", size="md", scale=1, min_width=120, elem_id="poster-go")
         stop = gr.Button("Stop", variant="stop", size="md", scale=1, min_width=100, elem_id="poster-stop")
     return number, size, go, stop
@@ -172,7 +179,8 @@ def opened(store: Store, view: View) -> list:
     name = (view.a or "").split("/")[0]
     key = name if name in [entry.key for entry in usable(entries)] else first(entries)
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else SEED
-    section, digits, n = view.play or "walk", [str(d) for d in view.digits or () if d < CLASSES], view.n
+    section, n, known = view.play or "walk", view.n, [label for _, label in known_classes(store, key)]
+    digits = [str(d) for d in view.digits or () if str(d) in known]
     one, other = (digits[0], digits[1]) if len(digits) == 2 else (digits[0], ALONG) if digits else PAIR
     number = digits[0] if section == "poster" and digits else ORDERED
     sizes = {columns * rows: name for name, (columns, rows) in SIZES.items()}

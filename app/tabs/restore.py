@@ -1,4 +1,4 @@
-"""Restore: a damaged digit, several ways it may have been, where they differ, and which digit it is."""
+"""Restore: a damaged image, several ways it may have been, where they differ, and which class it is."""
 
 import time
 from collections.abc import Iterator
@@ -8,11 +8,12 @@ import gradio as gr
 
 from app import markup, paint, restored_view, scripts, sprites
 from app.bring import uploaded
+from app.classes import known_classes
 from app.links import View
 from app.request import MAX_SEED
 from app.restoration import MAX_CANDIDATES, candidates, picture, which
-from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, over, severities
-from app.restore_request import HAND, SOURCES, UNKNOWN, case, digit
+from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, labels, over, severities
+from app.restore_request import HAND, SOURCES, UNKNOWN, case, whole_image
 from app.restored_take import Named, taken
 from app.restored_work import METRICS, changed, figure, table
 from app.store import Store, usable
@@ -25,15 +26,15 @@ from diffusion_core.restore import RestoreConfig
 TITLE = "Restore"
 DEADLINE = 120.0  # seconds one request may compute
 WHAT = (
-    "Damage a digit, and the model fills in what is missing: several ways it may have been, each of which agrees with "
+    "Damage an image, and the model fills in what is missing: several ways it may have been, each of which agrees with "
     "what is left. Where they differ, nobody can know."
 )
 MEASURED = (
-    "1,000 real test digits, damaged in each way and restored without their labels. A digit is the same if the "
+    "1,000 real test images, damaged in each way and restored without their labels. A class is the same if the "
     "classifier reads in the restored image what it read in the original. Beside the model: what is left, a median "
     "filter, the usual method for each kind (OpenCV's inpainting and non-local means, bicubic enlarging, "
     "Richardson-Lucy), the same network before any training, and the best there is of linear methods, a Gaussian with "
-    "the covariance of the training digits."
+    "the covariance of the training images."
 )
 
 
@@ -49,7 +50,9 @@ def run(store: Store, key, source, index, drawing, file, already, kind, severity
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer steps.")
         yield restored_view.running(asked, checkpoint.spec, images, step, f"{start:.6f}"), ""
     likely = None if asked.label is not None else which(checkpoint, images, asked.seed)
-    before, after = store.judges.read(picture(asked, checkpoint.spec)), store.judges.read(images)
+    before, after = [
+        store.judges.read(seen, checkpoint.spec.name) for seen in (picture(asked, checkpoint.spec), images)
+    ]
     shown = restored_view.finished(asked, checkpoint.spec, images, before, after, likely)
     named = Named(key, int(index), f"{kind}:{severity:g}") if source == "test" and kind != HAND else None
     yield shown, taken(asked, images, named)
@@ -66,9 +69,9 @@ def opening(store: Store, key, source, index, drawing, file, already, kind, *res
 
 
 def ground(store: Store, key, source, index, drawing, file) -> str:
-    """What a visitor paints on what is missing: the digit as far as there is one, else an empty field."""
+    """What a visitor paints on what is missing: the image as far as there is one, else an empty field."""
     try:
-        whole = digit(store.checkpoint(key).spec, source, index, drawing, uploaded(file))
+        whole = whole_image(store.checkpoint(key).spec, source, index, drawing, uploaded(file))
         under = sprites.thumbnails(whole)[0]
     except UserError:  # told when it is to be restored
         under = ""
@@ -85,7 +88,8 @@ def works(store: Store, key, metric) -> tuple[gr.Plot, str]:
     lines = store.restorations(key) if key in [entry.key for entry in usable(store.checkpoints())] else ()
     if not lines:
         return gr.Plot(visible=False), markup.note("Not measured for this checkpoint: python -m benchmarks.restore")
-    became = f"<h2>What became of the digits</h2>{changed(lines)}" if metric == "kept" else ""
+    names = [name for name, _ in known_classes(store, key)]
+    became = f"<h2>What became of the images</h2>{changed(lines, names)}" if metric == "kept" else ""
     return gr.Plot(figure(lines, metric), visible=True), table(lines, metric) + became
 
 
@@ -122,6 +126,10 @@ def build(store: Store) -> Tab:
     def chosen(kind):
         return severities(kind), gr.update(visible=kind == HAND)
 
+    def of_its_data(key):
+        return gr.update(choices=labels(store, key), value=UNKNOWN)
+
+    asked.key.input(guarded(store, of_its_data), [asked.key], [asked.label], **QUIET)  # a link says its own label
     below = [asked.key, asked.source, asked.index, asked.drawing, asked.file]
     on_paper = guarded(store, partial(ground, store))
     asked.source.change(whence, [asked.source], [parts.test, asked.drawing, parts.upload], **QUIET)
@@ -159,7 +167,9 @@ def opened(store: Store, view: View) -> list:
     found = severities(kind)
     if severity in [f"{value:g}" for value in KINDS[kind].severities]:
         found["value"] = float(severity)
-    label = str(view.digits[0]) if view.digits and len(view.digits) == 1 and view.digits[0] < 10 else UNKNOWN
+    offered = labels(store, key)
+    said = str(view.digits[0]) if view.digits and len(view.digits) == 1 else UNKNOWN
+    label = gr.update(choices=offered, value=said if said in dict(offered).values() else UNKNOWN)
     real = view.real if view.real is not None and view.real < 10_000 else DIGIT
     count = view.n if view.n and view.n <= MAX_CANDIDATES else COUNT
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
