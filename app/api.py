@@ -13,17 +13,17 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from app import request, sprites
+from app.judging import readers
 from app.store import Store
 from app.verdicts import verdicts
-from app.words import JUDGES
 from diffusion_core.config import to_dict
+from diffusion_core.data import DataSpec, spec
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate as draw
 from eval.compare import compare as compare_reports
 from eval.metrics import wilson
 
 MOST = 200  # images that one request may have judged
-SIDE = 28
 HEAVY = ("generate", "score")  # they wait in the queue of everything that computes
 
 
@@ -32,45 +32,46 @@ def endpoints(store: Store) -> dict[str, Callable]:
 
     def generate(
         checkpoint: str,
-        digits: list[int],
+        labels: list[int],
         count: int = 1,
         seed: int = 0,
         steps: int | None = None,
         guidance: float | None = None,
     ) -> dict:
-        """Draw `count` images of each of `digits` from a checkpoint; steps and guidance as it recommends unless given.
+        """Draw `count` images of each class, by number, from a checkpoint; steps and guidance as recommended or given.
 
         Returns labels, seeds, the images as PNG data URIs and the sample config. The same request, the same images.
         """
         model = store.checkpoint(checkpoint)
         own = model.meta.sample
         wanted = (own.steps if steps is None else steps, own.guidance if guidance is None else guidance)
-        labels, seeds, config, _ = request.request(digits, count, seed, own.sampler, *wanted, own)
-        images = draw(model, labels, seeds, config)
+        asked, seeds, config, _ = request.request(labels, count, seed, own.sampler, *wanted, model.meta)
+        images = draw(model, asked, seeds, config)
         return {
-            "labels": labels.tolist(),
+            "labels": asked.tolist(),
             "seeds": seeds.tolist(),
             "images": sprites.thumbnails(images),
             "sample": to_dict(config),
         }
 
-    def score(images: list[str], labels: list[int]) -> dict:
-        """Judge 28x28 grey PNG images: what each judge reads, how sure it is, and the accuracy with its interval."""
-        pixels, asked = decoded(images), checked_labels(labels, images)
+    def score(images: list[str], labels: list[int], dataset: str = "mnist") -> dict:
+        """Judge PNG images of a data set: what each judge reads, how sure it is, and the accuracy with its interval."""
+        data = spec(dataset)
+        pixels, asked = decoded(images, data), checked_labels(labels, images, len(data.class_names))
         columns: dict[str, torch.Tensor] = {}
-        for found, problems in store.judges.verdicts(pixels, asked):
+        for found, problems in store.judges.verdicts(pixels, asked, dataset):
             columns = found
             if problems:
                 raise UserError(problems[0])
         said = verdicts({key: value.numpy() for key, value in columns.items()}, asked.numpy())
         accuracy = {}
-        for judge in JUDGES:
+        for judge in readers(dataset):
             right = sum(v.right for row in said for v in row if v.judge == judge)
             accuracy[judge] = wilson(right, len(said)).to_dict()
         return {"accuracy": accuracy, "images": [[v._asdict() for v in row] for row in said]}
 
     def report(name: str) -> dict:
-        """The metrics of a report ("mnist" or "mnist/ID"), over all digits and by digit, and those of real digits."""
+        """The metrics of a report ("mnist" or "mnist/ID"), over all images and by class, and those of real images."""
         found = store.report(_report_key(store, name))
         return {
             "name": name,
@@ -86,8 +87,9 @@ def endpoints(store: Store) -> dict[str, Callable]:
     return {function.__name__: function for function in (generate, score, report, compare)}
 
 
-def decoded(images) -> torch.Tensor:
-    """Base64 PNGs -> uint8 [N, 1, 28, 28]; `UserError` for what is none."""
+def decoded(images, data: DataSpec) -> torch.Tensor:
+    """Base64 PNGs -> uint8 [N, C, H, W] of the data set's form; `UserError` for what is none."""
+    channels, height, width = data.shape
     if not isinstance(images, list) or not 0 < len(images) <= MOST:
         raise UserError(f"Give 1 to {MOST} images.")
     found = []
@@ -95,20 +97,21 @@ def decoded(images) -> torch.Tensor:
         try:
             data = base64.b64decode(str(text).split("base64,")[-1], validate=True)
             with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-                pixels = np.asarray(picture.convert("L")) if picture.size == (SIDE, SIDE) else None
+                fits = picture.size == (width, height)
+                pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB")) if fits else None
         except (binascii.Error, UnidentifiedImageError, ValueError, OSError):
             raise UserError(f"Image {i} is no PNG file in base64.") from None
         if pixels is None:
-            raise UserError(f"Image {i} is not {SIDE} by {SIDE} pixels.")
+            raise UserError(f"Image {i} is not {height} by {width} pixels.")
         found.append(pixels)
-    return torch.from_numpy(np.stack(found))[:, None]
+    return torch.from_numpy(np.stack(found)).view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
-def checked_labels(labels, images: list) -> torch.Tensor:
-    """int64 [N]; `UserError` unless there is a digit for each image."""
+def checked_labels(labels, images: list, classes: int) -> torch.Tensor:
+    """int64 [N]; `UserError` unless there is the number of a class for each image."""
     if not isinstance(labels, list) or len(labels) != len(images):
         raise UserError("Give as many labels as images.")
-    return torch.tensor([request.whole(label, "A label", 0, request.CLASSES - 1) for label in labels])
+    return torch.tensor([request.whole(label, "A label", 0, classes - 1) for label in labels])
 
 
 def _report_key(store: Store, name) -> str:

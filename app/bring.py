@@ -48,8 +48,16 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
     if bool(path) == bool(repository):
         raise UserError("Give a file or a repository, one of them.")
     yield markup.progress(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
-    source, plan = (hub.fetched(repository), drawn_plan(a)) if repository else (own_samples.opened(path), (None, 0))
-    scorers = store.judges.scorers()
+    source, plan = (
+        (hub.fetched(repository), drawn_plan(a))
+        if repository
+        else (own_samples.opened(path, a.source.dataset), (None, 0))
+    )
+    if source.info.dataset != a.source.dataset:
+        raise UserError(
+            f"A is about '{a.source.dataset}', and B would be about '{source.info.dataset}'. Choose another A."
+        )
+    scorers = store.judges.scorers(a.source.dataset)
     if {scorer.id for scorer in scorers} != set(a.scorers):
         raise UserError("A was scored by other judges than the ones here. Choose another report as A.")
     for part in by_image(source, scorers, *plan):
@@ -57,13 +65,13 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Give fewer images.")
         half = "Drawing" if repository and part.done < part.total // 2 else "Judging"
         yield markup.progress(part.done, part.total, f"{half} {source.name}"), gr.skip()
-    told = f"B is {source.info.given}, {plural(len(part.report.table), 'digit')}."
+    told = f"B is {source.info.given}, {plural(len(part.report.table), 'image')}."
     mine = (f"yours: {title(source, part.report)}", store.shelf.put(part.report))
     yield _line(told), gr.update(choices=[mine, *choices(store.reports())], value=mine[1])
 
 
 def title(source: ImageSource, report: Report) -> str:
-    return f"{source.name} · {plural(len(report.table), 'digit')}"
+    return f"{source.name} · {plural(len(report.table), 'image')}"
 
 
 def drawn_plan(a: Report) -> tuple[int, int]:

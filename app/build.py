@@ -27,6 +27,7 @@ from app.tabs import (
     reports,
     restore,
     scores,
+    studies,
     training,
     tuning,
 )
@@ -48,6 +49,7 @@ TABS = {
     "compare": compare,
     "training": training,
     "tuning": tuning,
+    "studies": studies,
     "restore": restore,
     "export": export,
     "judges": judges,

@@ -1,7 +1,7 @@
-"""One digit's card: what the judges read, its shape, its nearest real digits, how to draw it again. No gradio."""
+"""One image's card: what the judges read, its shape, its nearest real images, how to draw it again. No gradio."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -10,23 +10,24 @@ from torch import Tensor
 from app import markup, sprites
 from app.verdicts import probabilities
 from app.words import JUDGES, METRICS, probability, show
+from diffusion_core.data import DataSpec
 from eval.shape import MEASURES
 
 
 def card(
-    image: Tensor, label: int, seed: int, row: Mapping, real: Mapping | None, near: list[tuple[str, Tensor, float]],
-    command: str, named: Mapping,
+    image: Tensor, label: int, seed: int, data: DataSpec, row: Mapping, real: Mapping | None,
+    near: list[tuple[str, Tensor, float]], command: str, named: Mapping,
 ) -> str:  # fmt: skip
     """`image` uint8 [C, H, W]; `row` has the score columns of this image alone, arrays of length 1; `real` those of the
-    real digits of the same label; `near` names the nearest real digits with their images and distances; `named` is what
+    real images of the same class; `near` names the nearest real images with their pixels and distances; `named` is what
     a click sends back to ask for more like it.
     """
     uri = sprites.thumbnails(image[None])[0]
-    name = f"digit {label}, seed {seed}"
+    name, shown = escape(f"{data.called(label)}, seed {seed}"), escape(data.class_names[label])
     picture = (
-        f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{label}</b> '
+        f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{shown}</b> '
         f'<span class="seed">seed {seed}</span></figcaption>'
-        f'<a class="quiet" download="digit-{label}-{seed}.png" href="{uri}">Download PNG</a>'
+        f'<a class="quiet" download="{data.noun}-{label}-{seed}.png" href="{uri}">Download PNG</a>'
         f'<button type="button" class="quiet" data-more="{escape(json.dumps(named))}">Ten more like this</button>'
         "</figure>"
     )
@@ -35,17 +36,17 @@ def card(
         f"<figcaption>{escape(title)}<small>distance {distance:.2f}</small></figcaption></figure>"
         for title, found, distance in near
     )
+    found = f"<h2>Nearest real {data.nouns}</h2><div class='nears'>{neighbours}</div>" if near else ""
     return (
         f'<section class="digit-card" aria-label="{name}">{picture}'
-        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label)}"
-        f"<h2>Beside real {label}s</h2>{shapes(row, real, label)}</div>"
-        f"<div><h2>Nearest real digits</h2><div class='nears'>{neighbours}</div>"
-        f"<h2>The same digit again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
+        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label, data.class_names)}"
+        f"<h2>Beside real images of {shown}</h2>{shapes(row, real)}</div>"
+        f"<div>{found}<h2>The same {data.noun} again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
     )
 
 
-def readings(row: Mapping, label: int) -> str:
-    """A row a judge: its probability of every digit, the one asked for framed."""
+def readings(row: Mapping, label: int, names: Sequence[str]) -> str:
+    """A row a judge: its probability of every class, the one asked for framed."""
     lines = []
     for judge, title in JUDGES.items():
         if f"{judge}_label" not in row:
@@ -57,13 +58,13 @@ def readings(row: Mapping, label: int) -> str:
             for d, value in enumerate(p)
         )
         lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{d}</th>' for d in range(10))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     table = f'<table class="readings"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and digit">{table}</div>'
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and class">{table}</div>'
 
 
-def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
-    """CLIP margin and shape measures, and how many real digits of the label have less."""
+def shapes(row: Mapping, real: Mapping | None) -> str:
+    """CLIP margin and shape measures, and how many real images of the class have less."""
     rows = []
     for key in ("clip_margin", *MEASURES):
         if key not in row:
@@ -73,4 +74,4 @@ def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
         if real is not None and key in real:
             place = f"above {100 * float((np.asarray(real[key]) < value).mean()):.0f} %"
         rows.append((entry.title, show(value, entry.unit), place))
-    return markup.table(("measure", "here", "of real ones"), rows, "Shape of this digit beside real ones")
+    return markup.table(("measure", "here", "of real ones"), rows, "This image beside real ones")

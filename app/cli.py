@@ -127,6 +127,7 @@ def _add_drawing(command: Callable[[str, str], Parser]) -> None:
 def _add_judging(command: Callable[[str, str], Parser]) -> None:
     """What says how good they are."""
     from app.sampling import add_sampling
+    from app.study_command import add_arguments as add_study
 
     score = command("score", "Judge a checkpoint, anybody's images, or the real test images; writes a report.")
     score.add_argument(
@@ -147,6 +148,8 @@ def _add_judging(command: Callable[[str, str], Parser]) -> None:
     compare.add_argument("a", help="a report's folder, or a checkpoint with exactly one or a matching report")
     compare.add_argument("b", help="the same; differences are b minus a")
     compare.add_argument("--out", type=Path, help="folder to write comparison.json into")
+
+    add_study(command("study", "Train a small grid and hold a claim against it; the same command goes on with it."))
 
     info = command("info", "Say what a checkpoint or a report holds.")
     info.add_argument("path", help="name of a checkpoint, or a folder of a checkpoint or report")

@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.dataset_command import dataset as dataset  # four commands whose arguments stand beside them
+from app.dataset_command import dataset as dataset  # five commands whose arguments stand beside them
 from app.export_command import export as export
 from app.play_command import play as play
 from app.restore_command import restore as restore
 from app.sampling import is_given, lead_of, sample_config
+from app.study_command import study as study
 from app.terminal import Bar, describe_comparison, describe_report, say
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.config import to_dict

@@ -10,6 +10,7 @@ from app.matrix import KINDS
 from app.play_request import SECTIONS
 from app.words import JUDGES, METRICS
 from diffusion_core.noise import MAX_WRITTEN
+from eval.studies import STUDIES
 
 MAX_LENGTH = 1000  # of one value: six reports by their full names
 LONGEST = 20  # digits of a number
@@ -37,6 +38,7 @@ class View(NamedTuple):
     damage: str | None = None
     play: str | None = None
     text: str | None = None
+    study: str | None = None
 
 
 def read(params: Mapping[str, str], tabs: Container[str]) -> View:
@@ -63,6 +65,7 @@ def read(params: Mapping[str, str], tabs: Container[str]) -> View:
         damage=text.get("damage"),
         play=_among(text.get("play"), SECTIONS),
         text=text["text"] if 0 < len(text.get("text", "")) <= MAX_WRITTEN else None,
+        study=_among(text.get("study"), STUDIES),
     )
 
 

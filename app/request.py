@@ -6,15 +6,17 @@ from typing import NamedTuple
 from torch import Tensor
 
 from diffusion_core import noise
+from diffusion_core.checkpoint import CheckpointMeta
 from diffusion_core.config import SampleConfig
+from diffusion_core.data import spec
 from diffusion_core.errors import UserError
 
-CLASSES = 10
-MAX_COUNT = 8  # of each digit
+CLASSES = 10  # digits, for what is made of digits alone
+MAX_COUNT = 8  # of each class
 MAX_STEPS = 100
 MAX_GUIDANCE = 5
 MAX_CLIP = 10  # guidance by CLIP
-MAX_SEED = noise.MAX_SEED - 1000  # so that every digit of a large request still has its own
+MAX_SEED = noise.MAX_SEED - 1000  # so that every image of a large request still has its own
 
 
 class Request(NamedTuple):
@@ -26,13 +28,14 @@ class Request(NamedTuple):
     clip: float
 
 
-def request(digits, count, seed, sampler, steps, guidance, recommended: SampleConfig, number="", clip=0) -> Request:
-    """The settings of the page, checked; what they do not name is as the checkpoint recommends.
+def request(classes, count, seed, sampler, steps, guidance, meta: CheckpointMeta, number="", clip=0) -> Request:
+    """The settings of the page, checked; what they do not name is as the checkpoint of `meta` recommends.
 
-    A `number` is written instead of the chosen digits.
+    A `number` is written instead of the chosen classes.
     """
+    known = meta.network.classes
     config = replace(
-        recommended,
+        meta.sample,
         sampler=sampler[:40] if isinstance(sampler, str) else "",
         steps=whole(steps, "Steps", 1, MAX_STEPS),
         guidance=amount(guidance, "Guidance", 0, MAX_GUIDANCE),
@@ -40,12 +43,12 @@ def request(digits, count, seed, sampler, steps, guidance, recommended: SampleCo
     seed, clip = whole(seed, "The seed", 0, MAX_SEED), amount(clip, "CLIP guidance", 0, MAX_CLIP)
     if number:
         text = number.strip() if isinstance(number, str) else ""
-        return Request(*noise.written(text, seed, tuple(map(str, range(CLASSES)))), config, clip)
-    if not isinstance(digits, list | tuple) or not digits:
-        raise UserError("Choose at least one digit.")
-    wanted = sorted({whole(d, "A digit", 0, CLASSES - 1, text=True) for d in digits})
-    count = whole(count, "The number of each digit", 1, MAX_COUNT)
-    return Request(*noise.plan(count, seed, CLASSES, tuple(wanted)), config, clip)
+        return Request(*noise.written(text, seed, spec(meta.dataset).class_names), config, clip)
+    if not isinstance(classes, list | tuple) or not classes:
+        raise UserError("Choose at least one class.")
+    wanted = sorted({whole(d, "A class", 0, known - 1, text=True) for d in classes})
+    count = whole(count, "The number of each class", 1, MAX_COUNT)
+    return Request(*noise.plan(count, seed, known, tuple(wanted)), config, clip)
 
 
 def whole(value, name: str, low: int, high: int, text: bool = False) -> int:

@@ -53,6 +53,13 @@ element.addEventListener('click', (event) => {
 });
 """
 
+STUDY = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-study]');
+  if (button) trigger('select', {index: button.dataset.study, value: 'study'});
+});
+"""
+
 # A pair that is opened is laid into the dialog: A's image over B's, and what the judges say of either.
 WIPE = (
     """

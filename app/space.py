@@ -23,6 +23,7 @@ PARTS = (
     "diffusion_core",
     "checkpoints",
     "data",
+    "studies",
     "requirements.txt",
     "LICENSE",
     "README.md",

@@ -1,4 +1,4 @@
-"""The stage of the Generate tab as HTML: digits while they form, then each with its verdicts. No gradio."""
+"""The stage of the Generate tab as HTML: images while they form, then each with its verdicts. No gradio."""
 
 import json
 from collections.abc import Sequence
@@ -7,47 +7,54 @@ from html import escape
 from torch import Tensor
 
 from app import markup, sprites
+from app.judging import readers
 from app.verdicts import Verdict
 from app.words import JUDGES
+from diffusion_core.data import DataSpec
 from diffusion_core.generate import Frame
 
 MAX_TILES = 400  # tiles that the film of a finished run may hold; longer films lose frames, never the last
-SMALL = 20  # above this many digits the tiles are smaller
+SMALL = 20  # above this many images the tiles are smaller
 
 
-def running(labels: Tensor, seeds: Tensor, frame: Frame, text: str, run: str, written: bool = False) -> str:
+def running(
+    data: DataSpec, labels: Tensor, seeds: Tensor, frame: Frame, text: str, run: str, written: bool = False
+) -> str:
     """Labels and seeds int [N], and one frame of their images; `run` tells this run from others."""
     bar = (
         f'<progress max="{frame.total}" value="{frame.i + 1}" aria-label="Denoising"></progress>'
         f'<output class="level" aria-live="off">{escape(text)}</output>'
     )
-    tiles = _tiles(labels, seeds, [frame.denoised], [frame.noisy])
-    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), (), True) for i in _order(labels, written)]
+    tiles = _tiles(data, labels, seeds, [frame.denoised], [frame.noisy])
+    waiting = len(readers(data.name))
+    cards = [_card(tiles[i], data, int(labels[i]), int(seeds[i]), (), waiting) for i in _order(labels, written)]
     return _stage(_views() + bar, cards, 1, "", run, strip=_strip(frame.denoised, written))
 
 
 def finished(
+    data: DataSpec,
     labels: Tensor,
     seeds: Tensor,
     frames: Sequence[tuple[Tensor, Tensor, float]],
     verdicts: Sequence[Sequence[Verdict]],
-    judging: bool = False,
+    waiting: int = 0,
     made: dict | None = None,
     written: bool = False,
 ) -> str:
     """`frames` are (estimate, noisy, sigma), the last one the finished images.
 
-    `verdicts` holds a row for each image; with `judging`, a judge is still at work. `made` is what the images were
-    made with, plain JSON: a click on an image sends it with label and seed, to open that digit's card. A `written`
-    number keeps its order, and stands above its digits.
+    `verdicts` holds a row for each image; as many judges as `waiting` says are still at work. `made` is what the images
+    were made with, plain JSON: a click on an image sends it with label and seed, to open its card. A `written` number
+    keeps its order, and stands above its digits.
     """
     kept = _thin(frames, max(2, MAX_TILES // len(labels)))
-    tiles = _tiles(labels, seeds, [f[0] for f in kept], [f[1] for f in kept])
+    tiles = _tiles(data, labels, seeds, [f[0] for f in kept], [f[1] for f in kept])
     if made is not None:
-        tiles = [_opener(tile, int(d), int(s)) for tile, d, s in zip(tiles, labels, seeds, strict=True)]
-    cards = [_card(tiles[i], int(labels[i]), int(seeds[i]), verdicts[i], judging) for i in _order(labels, written)]
+        tiles = [_opener(tile, data, int(d), int(s)) for tile, d, s in zip(tiles, labels, seeds, strict=True)]
+    order = _order(labels, written)
+    cards = [_card(tiles[i], data, int(labels[i]), int(seeds[i]), verdicts[i], waiting) for i in order]
     bar = _views() + _scrubber([f[2] for f in kept]) if len(kept) > 1 else ""
-    text = "The judges are reading …" if judging else summary(verdicts)
+    text = "The judges are reading …" if waiting else summary(verdicts)
     return _stage(bar, cards, len(kept), text, made=made, strip=_strip(frames[-1][0], written))
 
 
@@ -69,44 +76,46 @@ def _thin(frames: Sequence, most: int) -> list:
 
 
 def _order(labels: Tensor, written: bool) -> list[int]:
-    """Images of the same digit side by side, but a written number as it is."""
+    """Images of the same class side by side, but a written number as it is."""
     return list(range(len(labels))) if written else labels.argsort(stable=True).tolist()
 
 
 def _strip(images: Tensor, written: bool) -> str:
-    """The number as one picture; nothing for single digits."""
+    """The number as one picture; nothing for what is no number."""
     if not written:
         return ""
     uri = sprites.data_uri(sprites.png(sprites.sheet(images, len(images), gap=0)))
     return f'<img class="pixels written" src="{uri}" alt="The number in generated digits">'
 
 
-def _tiles(labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list[Tensor]) -> list[str]:
+def _tiles(data: DataSpec, labels: Tensor, seeds: Tensor, estimates: list[Tensor], noisies: list[Tensor]) -> list[str]:
     """Each image's tile: the films of its estimates and of its noisy images."""
-    rows = zip(sprites.films(estimates), sprites.films(noisies), labels.tolist(), seeds.tolist(), strict=True)
+    names = [escape(data.called(label)) for label in labels.tolist()]
+    rows = zip(sprites.films(estimates), sprites.films(noisies), names, seeds.tolist(), strict=True)
     return [
-        f'<span class="tile"><img class="pixels film estimate" src="{estimate}" alt="digit {label}, seed {seed}">'
+        f'<span class="tile"><img class="pixels film estimate" src="{estimate}" alt="{name}, seed {seed}">'
         f'<img class="pixels film noisy" src="{noisy}" alt="" aria-hidden="true"></span>'
-        for estimate, noisy, label, seed in rows
+        for estimate, noisy, name, seed in rows
     ]
 
 
-def _opener(tile: str, label: int, seed: int) -> str:
-    """The tile as a button that opens the digit's card."""
-    name = f"Open the card of digit {label}, seed {seed}"
+def _opener(tile: str, data: DataSpec, label: int, seed: int) -> str:
+    """The tile as a button that opens the image's card."""
+    name = escape(f"Open the card of {data.called(label)}, seed {seed}")
     return f'<button type="button" class="opener" data-card="{label},{seed}" aria-label="{name}">{tile}</button>'
 
 
-def _card(tile: str, label: int, seed: int, verdicts: Sequence[Verdict], judging: bool) -> str:
-    """A digit's card; while `judging`, verdicts that are still to come have a place kept."""
+def _card(tile: str, data: DataSpec, label: int, seed: int, verdicts: Sequence[Verdict], waiting: int) -> str:
+    """An image's card; verdicts that are still to come have a place kept."""
     lines = "".join(map(markup.verdict_line, verdicts))
-    waiting = '<span class="verdict waiting" aria-hidden="true">…</span>' * (len(JUDGES) - len(verdicts))
+    lines += '<span class="verdict waiting" aria-hidden="true">…</span>' * waiting
     wrong = [v for v in verdicts if not v.right]
     flag = f'<span class="flag">{"misread" if len(wrong) == len(verdicts) else "disputed"}</span>' if wrong else ""
+    name = escape(data.class_names[label])
     return (
         f'<li class="card{" wrong" if wrong else ""}"><figure>{tile}<figcaption>'
-        f'<span class="asked"><b>{label}</b><span class="seed">seed {seed}</span>{flag}</span>'
-        f"{lines}{waiting if judging else ''}</figcaption></figure></li>"
+        f'<span class="asked"><b>{name}</b><span class="seed">seed {seed}</span>{flag}</span>'
+        f"{lines}</figcaption></figure></li>"
     )
 
 
@@ -137,7 +146,7 @@ def _stage(
     head = f'<div class="bar">{bar}</div>' if bar else ""
     return (
         f'<section class="stage{size}" data-run="{run}" data-made="{escape(json.dumps(made))}" '
-        f'style="--frames:{frames};--last:{frames - 1}" aria-label="Generated digits">'
+        f'style="--frames:{frames};--last:{frames - 1}" aria-label="Generated images">'
         f'{head}{strip}<p class="summary" role="status">{escape(text)}</p>'
         f'<ul class="cards">{"".join(cards)}</ul></section>'
     )

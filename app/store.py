@@ -16,6 +16,9 @@ from app.restored_work import read as read_restorations
 from app.runs import Run
 from app.runs import read as read_run
 from app.shelf import Shelf, is_own
+from app.studied import Studied
+from app.studied import read as read_study
+from app.studying import ROWS
 from app.sweep import SWEEP, Sweep
 from app.sweep import read as read_sweep
 from app.tuned import SUMMARY, Tuning
@@ -87,6 +90,7 @@ class Store:
         self._sweeps = Kept(read_sweep, size=16)
         self._tunings = Kept(read_tuning, size=16)
         self._restorations = Kept(read_restorations, size=16)
+        self._studies = Kept(read_study, size=16)
         self.shelf = Shelf()
         self.judges = Judges(self.explain)
 
@@ -145,9 +149,9 @@ class Store:
         """The reports of the real test digits."""
         return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
 
-    def real_rows(self, label: int) -> dict | None:
-        """The score columns of the real test digits of one label; None without a report of real digits."""
-        for real in self.real_reports():
+    def real_rows(self, label: int, dataset: str) -> dict | None:
+        """The score columns of a data set's real test images of one class; None without a report of them."""
+        for real in (real for real in self.real_reports() if real.source.dataset == dataset):
             return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
         return None
 
@@ -246,6 +250,13 @@ class Store:
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
         return Entry(path.name, f"{path.name} · {found.summary['tune']['reward']}, of {found.summary['parent']}")
+
+    # --- studies -----------------------------------------------------------
+
+    def studied(self, name: str) -> Studied | None:
+        """What was measured of the study `name`, beside the folder of checkpoints; None where nothing was."""
+        found = {path.name: path for path in self._folders(self.root.parent / "studies", ROWS)}
+        return self._studies(found[name]) if name in found else None
 
     # --- words -------------------------------------------------------------
 

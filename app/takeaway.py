@@ -6,33 +6,35 @@ from torch import Tensor
 
 from app import links, markup, sprites
 from diffusion_core.config import SampleConfig
+from diffusion_core.data import DataSpec
 
 
 def takeaway(
-    key: str, labels: Tensor, seeds: Tensor, config: SampleConfig, clip: float, images: Tensor, seed: int,
-    written: bool = False, frames: Sequence[Tensor] = (),
+    key: str, data: DataSpec, labels: Tensor, seeds: Tensor, config: SampleConfig, clip: float, images: Tensor,
+    seed: int, written: bool = False, frames: Sequence[Tensor] = (),
 ) -> str:  # fmt: skip
-    """Downloads, the command that draws the same digits, and a link to this view."""
-    digits = tuple(labels.tolist() if written else labels.unique().tolist())
-    count = len(labels) // len(digits)
-    which = f"--labels {','.join(map(str, digits))} --per-class {count}"
+    """Downloads, the command that draws the same images, and a link to this view."""
+    classes = tuple(labels.tolist() if written else labels.unique().tolist())
+    count = len(labels) // len(classes)
+    which = f"--labels {','.join(map(str, classes))} --per-class {count}"
     if written:
-        which = f"--write {''.join(map(str, digits))}"
-    command = sample_command(key, which, config, clip, seed, "digits.npz")
-    columns = len(digits) if len(digits) > 1 else count
+        which = f"--write {''.join(map(str, classes))}"
+    command = sample_command(key, which, config, clip, seed, f"{data.nouns}.npz")
+    columns = len(classes) if len(classes) > 1 else count
     files = (
-        ("PNG sheet", "digits.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
-        ("npz", "digits.npz", sprites.npz(images, labels, seeds)),
+        ("PNG sheet", f"{data.nouns}.png", sprites.data_uri(sprites.png(sprites.sheet(images, columns)))),
+        ("npz", f"{data.nouns}.npz", sprites.npz(images, labels, seeds)),
     )
     if len(frames) > 1:
         for kind in ("gif", "webp"):
             film = sprites.data_uri(sprites.animation(list(frames), columns, kind.upper()), f"image/{kind}")
-            files += ((kind.upper(), f"digits.{kind}", film),)
-    what = {"write": "".join(map(str, digits))} if written else {"digits": digits, "n": count}
+            files += ((kind.upper(), f"{data.nouns}.{kind}", film),)
+    what = {"write": "".join(map(str, classes))} if written else {"digits": classes, "n": count}
     link = links.write(tab="generate", a=key, **what, seed=seed)
     return (
         f'<div class="take">{downloads(files)}{markup.link_button(link)}</div>'
-        f"<p class='note'>The same digits from the command line:</p>{markup.copyable(command, 'Copy the command')}"
+        f"<p class='note'>The same {data.nouns} from the command line:</p>"
+        f"{markup.copyable(command, 'Copy the command')}"
     )
 
 
@@ -44,7 +46,7 @@ def downloads(files: Iterable[tuple[str, str, str]]) -> str:
 
 
 def sample_command(key: str, which: str, config: SampleConfig, clip: float, seed: int, out: str) -> str:
-    """The command line that draws the same digits; `clip` is the scale of guidance by CLIP."""
+    """The command line that draws the same images; `clip` is the scale of guidance by CLIP."""
     led = f"--clip-guidance {clip:g} " if clip else ""
     return (
         f"python -m app sample {key} {which} --sampler {config.sampler} --steps {config.steps} "

@@ -23,6 +23,6 @@ def _draw(store: Store) -> None:
             checkpoint = store.checkpoint(entry.key)
             labels, seeds = plan(1, 0, checkpoint.meta.network.classes)
             images = generate(checkpoint, labels, seeds, checkpoint.meta.sample)
-            for _ in store.judges.verdicts(images, labels):
+            for _ in store.judges.verdicts(images, labels, checkpoint.meta.dataset):
                 pass
             denoise.page(store, entry.key, *map(str, denoise.PAIR), 0)

@@ -33,6 +33,7 @@ READY = {
     "compare": ".tabitem:visible .pair",
     "training": ".tabitem:visible .grid-film",
     "tuning": ".tabitem:visible :is(.pair, .empty):visible",
+    "studies": ".tabitem:visible .studies",
     "restore": "#restored .odds",
     "export": "#export .empty",
     "judges": ".tabitem:visible .cell:visible",

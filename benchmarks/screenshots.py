@@ -24,6 +24,7 @@ VIEWS = {
     "compare": "a=mnist-early&b=mnist",
     "training": "runs=mnist,mnist-turbo",
     "tuning": "",
+    "studies": "study=skip",
     "restore": "",
     "export": "",
     "judges": "",

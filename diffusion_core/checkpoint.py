@@ -50,7 +50,8 @@ class CheckpointMeta:
     parent: str | None = None  # a student's teacher, NAME@SHA256 (its first 12 digits)
     distill: DistillConfig | None = None  # how the student was made of it
     tune: TuneConfig | None = None  # how it was tuned by a reward
-    data: DataSpec | None = None  # unless it is the published data set of that name: what is known without its images
+    # Unless it is the published data set of that name: what is known of it without its images.
+    data: DataSpec | None = field(default=None, metadata={"later": True})
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""
@@ -210,11 +211,9 @@ def _parse(path: Path) -> CheckpointMeta:
 
 
 def upgraded(data: object) -> object:
-    """An older manifest as one of today: what was not a choice then is written down as it was."""
-    if not isinstance(data, dict) or data.get("schema") not in (1, 2, 3):
+    """A manifest of schema 1 or 2 as one of 3: what was not a choice then is written down as it was."""
+    if not isinstance(data, dict) or data.get("schema") not in (1, 2):
         return data
-    if data["schema"] == SCHEMA:
-        return {"data": None} | data
     if data["schema"] == 1:
         new = {
             "network": {"up_conv": "high"},
@@ -223,4 +222,4 @@ def upgraded(data: object) -> object:
         }
         parts = {key: more | data[key] for key, more in new.items() if isinstance(data.get(key), dict)}
         data = data | parts | {"distill": None}
-    return data | {"tune": None, "data": None, "schema": SCHEMA}
+    return data | {"tune": None, "schema": SCHEMA}

@@ -4,22 +4,28 @@ import dataclasses
 import json
 import math
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from diffusion_core.errors import UserError
 
 NORMS = ("group", "batch", "rms", "none")
-CONDITIONINGS = ("film", "add")
+KINDS = ("unet", "transformer")
+CONDITIONINGS = ("film", "add", "concat")
 UP_CONVS = ("low", "high")
 OPTIMIZERS = ("adam", "muon")
 MAX_STEPS = 1000
 MAX_SIGMA = 1000.0
+LATER = {"later": True}  # of a field that older files do not have: its default is what they meant
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The U-Net F. Every field changes the network; `unet.py` says how."""
+    """The network F. Every field changes the U-Net; `unet.py` says how.
+
+    A transformer (`transformer.py`) takes image, classes, patch (the side of a token), one width, blocks (its depth)
+    and time; the other fields must be left as they are.
+    """
 
     image: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
     classes: int = 10
@@ -31,7 +37,9 @@ class NetworkConfig:
     skip: bool = True  # concatenate the encoder's feature maps in the decoder
     attention: bool = True  # self-attention at the lowest level
     up_conv: str = "high"  # convolve after enlarging ("high"), or before, at a fraction of the cost ("low")
-    conditioning: str = "film"  # "add": embedding added to the feature maps; "film": scaled as well
+    conditioning: str = "film"  # "add": embedding added to the feature maps; "film": scaled as well; "concat": beside
+    kind: str = field(default="unet", metadata=LATER)  # one of KINDS
+    time: bool = field(default=True, metadata=LATER)  # the network is told the noise level
 
 
 @dataclass(frozen=True)
@@ -135,11 +143,17 @@ def from_dict(cls, data: object, where: str = ""):
     for key in data:
         if key not in fields:
             raise UserError(f"{where}: unknown key '{key}'. Known: {', '.join(fields)}.")
-    for key in fields:
-        if key not in data:
+    for key, one in fields.items():
+        if key not in data and not one.metadata.get("later"):
             raise UserError(f"{where}: key '{key}' is missing.")
     hints = typing.get_type_hints(cls)
     return cls(**{key: _coerce(hints[key], value, f"{where}.{key}") for key, value in data.items()})
+
+
+def with_later(cls, data: dict) -> dict:
+    """`data` with the fields that were added to `cls` after it was written, at their defaults."""
+    later = (f for f in dataclasses.fields(cls) if f.metadata.get("later"))
+    return {f.name: f.default for f in later} | data
 
 
 def _coerce(kind, value, where: str):

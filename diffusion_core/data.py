@@ -47,6 +47,11 @@ class DataSpec:
     def nouns(self) -> str:
         return f"{self.noun}s"
 
+    def called(self, label: int) -> str:
+        """What an image of this class is called: "digit 5", "ankle boot"."""
+        name = self.class_names[label]
+        return f"{self.noun} {name}" if name.isdigit() else name
+
     @property
     def outside(self) -> str:
         """What continues an image beyond its border: "zeros" for things on an empty ground, else "reflection"."""

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from diffusion_core.config import NetworkConfig
 from diffusion_core.device import best_dtype
+from diffusion_core.networks import make_network
 from diffusion_core.pixels import SIGMA_DATA
-from diffusion_core.unet import UNet
 
 # ---------------------------------------------------------------------------
 # c_skip = sd^2 / (s^2 + sd^2)       c_out = s sd / sqrt(s^2 + sd^2)
@@ -39,7 +39,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, config: NetworkConfig, network: nn.Module | None = None, dtype: torch.dtype | None = None):
         super().__init__()
-        self.network = UNet(config) if network is None else network
+        self.network = make_network(config) if network is None else network
         self.config, self.dtype = config, dtype
 
     @property

@@ -1,4 +1,4 @@
-"""Optimizers. `make_optimizers` is the registry: Adam for all parameters, or Muon for the convolutions inside.
+"""Optimizers. `make_optimizers` is the registry: Adam for all parameters, or Muon for the layers inside.
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon): the momentum of a weight matrix is replaced by
 the nearest matrix whose singular values are all about one, so that no direction is learned more slowly than another.
@@ -32,8 +32,11 @@ def make_optimizers(denoiser: nn.Module, config: TrainConfig) -> list[torch.opti
 
 
 def is_hidden(name: str, parameter: Tensor) -> bool:
-    """Whether Muon is meant for it: a convolution that is neither the first nor the last layer."""
-    return parameter.ndim == 4 and ".conv_in." not in f".{name}" and ".conv_out." not in f".{name}"
+    """Whether Muon is meant for it: a convolution that is neither the first nor the last layer, or a matrix inside a
+    transformer's block (not the one that the embedding enters by)."""
+    if ".conv_in." in f".{name}" or ".conv_out." in f".{name}":
+        return False
+    return parameter.ndim == 4 or (parameter.ndim == 2 and ".blocks." in f".{name}" and ".condition." not in name)
 
 
 class Muon(torch.optim.Optimizer):

@@ -63,6 +63,8 @@ def student(teacher: CheckpointMeta) -> Preset:
     """The student of a teacher: its network, and guidance built in. `UserError` if it is one itself."""
     if teacher.distill:
         raise UserError("This checkpoint is a student itself. Give its teacher.")
+    if teacher.network.kind != "unet":  # the critic is made of its encoder
+        raise UserError("Only a U-Net can be a teacher, and this checkpoint is none.")
     drawn = teacher.sample
     path = tuple(noise_levels(drawn)[:-1].tolist())
     guidance = round(drawn.guidance + STUDENT_EXTRA, 6)

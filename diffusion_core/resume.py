@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from diffusion_core.checkpoint import write_synced
+from diffusion_core.config import NetworkConfig, with_later
 from diffusion_core.errors import UserError
 from diffusion_core.train import Trainer
 
@@ -74,7 +75,7 @@ def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
 
 
 def _same_config(before: dict, trainer: Trainer) -> None:
-    now = trainer.configs()
+    now, before = trainer.configs(), before | {"network": with_later(NetworkConfig, before["network"])}
     changed = [
         f"{part}.{key} {before.get(part, {}).get(key)!r} -> {value!r}"
         for part in now

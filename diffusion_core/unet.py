@@ -16,6 +16,7 @@ from diffusion_core.errors import UserError
 
 EMBEDDING = 256
 HEAD = 32  # channels an attention head
+BESIDE = 32  # channels of the embedding where it is concatenated
 
 
 class PixelRMSNorm(nn.Module):
@@ -49,20 +50,25 @@ def zeroed(module: nn.Module) -> nn.Module:
 class Embedding(nn.Module):
     """Noise level and label -> one vector [N, EMBEDDING]. Label `classes` means "no label".
 
-    A label is int [N], or float [N, classes + 1]: how much of each class's vector goes into a mixture.
+    Without `time` the noise level is left out. A label is int [N], or float [N, classes + 1]: how much of each class's
+    vector goes into a mixture.
     """
 
-    def __init__(self, classes: int):
+    def __init__(self, classes: int, time: bool = True):
         super().__init__()
         # c_noise = ln(sigma)/4 spans about two units: periods from 16 units down to 1/8.
         self.register_buffer("frequencies", 2 * math.pi * 2.0 ** torch.linspace(-4, 3, 32), persistent=False)
-        self.time = nn.Sequential(nn.Linear(64, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
+        told = nn.Sequential(nn.Linear(64, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING)) if time else None
+        self.time = told
         self.label = nn.Embedding(classes + 1, EMBEDDING)
 
     def forward(self, c_noise: Tensor, label: Tensor) -> Tensor:
+        asked = self._mixed(label) if label.is_floating_point() else self.label(label)
+        if self.time is None:
+            return F.silu(asked)
         angles = c_noise[:, None] * self.frequencies  # [N, 32]
         waves = torch.cat([angles.cos(), angles.sin()], dim=1)  # [N, 64]
-        return F.silu(self.time(waves) + (self._mixed(label) if label.is_floating_point() else self.label(label)))
+        return F.silu(self.time(waves) + asked)
 
     def _mixed(self, weights: Tensor) -> Tensor:
         """[N, classes + 1] -> [N, EMBEDDING]; no matrix product, which autocast would round to bfloat16."""
@@ -74,24 +80,27 @@ class Block(nn.Module):
 
     def __init__(self, config: NetworkConfig, before: int, after: int):
         super().__init__()
-        self.residual, self.film = config.residual, config.conditioning == "film"
+        self.residual, self.conditioning = config.residual, config.conditioning
+        beside = BESIDE if config.conditioning == "concat" else 0
         self.norm1 = make_norm(config.norm, before)
         self.conv1 = nn.Conv2d(before, after, 3, padding=1)
-        self.condition = nn.Linear(EMBEDDING, 2 * after if self.film else after)
+        self.condition = nn.Linear(EMBEDDING, {"film": 2 * after, "add": after, "concat": beside}[config.conditioning])
         self.norm2 = make_norm(config.norm, after)
-        conv2 = nn.Conv2d(after, after, 3, padding=1)
+        conv2 = nn.Conv2d(after + beside, after, 3, padding=1)
         # Without a residual path a zero output would stop every gradient.
         self.conv2 = zeroed(conv2) if config.residual else conv2
         self.project = nn.Conv2d(before, after, 1) if config.residual and before != after else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
-        condition = self.condition(embedding)[:, :, None, None]  # [N, C or 2C, 1, 1]
-        if self.film:
+        condition = self.condition(embedding)[:, :, None, None]  # [N, C, 2C or BESIDE, 1, 1]
+        if self.conditioning == "film":
             scale, shift = condition.chunk(2, dim=1)
             h = self.norm2(h) * (1 + scale) + shift
-        else:
+        elif self.conditioning == "add":
             h = self.norm2(h + condition)
+        else:
+            h = torch.cat([self.norm2(h), condition.expand(-1, -1, *h.shape[2:])], dim=1)  # [N, C + BESIDE, H, W]
         h = self.conv2(F.silu(h))
         return self.project(x) + h if self.residual else h
 
@@ -127,7 +136,7 @@ class UNet(nn.Module):
         check_network(config)
         widths, folded = config.channels, config.image[0] * config.patch**2
         self.config = config
-        self.embedding = Embedding(config.classes)
+        self.embedding = Embedding(config.classes, config.time)
         self.conv_in = nn.Conv2d(folded, widths[0], 3, padding=1)
         self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
         self.decoder, self.up = nn.ModuleList(), nn.ModuleList()

@@ -41,6 +41,7 @@ def server(tmp_path_factory):
         shutil.copytree(ROOT / "checkpoints" / shipped, root / name, ignore=tuning)
     for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
+    shutil.copytree(ROOT / "studies", folder / "studies")
     with served(root, folder) as address:
         yield address
 

@@ -41,7 +41,7 @@ def test_generate_draws_what_the_core_draws(store, call):
     labels, seeds = noise.plan(2, 30, 10, (5, 6))
     images = generate(model, labels, seeds, replace(model.meta.sample, steps=3))
     assert (found["labels"], found["seeds"]) == (labels.tolist(), seeds.tolist()) and found["sample"]["steps"] == 3
-    assert torch.equal(api.decoded(found["images"]), images)
+    assert torch.equal(api.decoded(found["images"], data.spec("mnist")), images)
 
 
 def test_score_reads_real_digits_as_the_judges_do(store, call):
@@ -67,8 +67,8 @@ def test_report_and_compare_say_what_the_files_say(store, call):
     ("name", "arguments", "message"),
     [
         ("generate", ("nobody", [5]), "no checkpoint"),
-        ("generate", ("early", []), "at least one digit"),
-        ("generate", ("early", [5], 10**9), "number of each digit"),
+        ("generate", ("early", []), "at least one class"),
+        ("generate", ("early", [5], 10**9), "number of each class"),
         ("generate", ("early", [5], 1, 0, 10**9), "Steps must be"),
         ("score", ([], []), "1 to 200 images"),
         ("score", ([png(np.zeros((28, 28), np.uint8))], []), "as many labels"),

@@ -123,7 +123,7 @@ def blank(n: int, side: int = 28) -> np.ndarray:
         ("x.npz", b"0" * (own_samples.MAX_BYTES + 1), "larger than 2 MB"),
         ("x.npz", npz(images=blank(30_000)), "unpacks to more than 16 MB"),
         ("x.npz", npz(images=blank(2_001), labels=np.zeros(2_001, int)), "2,001 images; at most 2,000"),
-        ("x.npz", npz(images=blank(3)), "does not say which digit"),
+        ("x.npz", npz(images=blank(3)), "does not say which class"),
         ("x.npz", npz(images=blank(3, 32), labels=np.arange(3)), "needs [1, 28, 28]"),
         ("x.npz", npz(images=blank(3), labels=np.array([1, 2, 10])), "label 10 is outside"),
         ("x.npz", npz(images=np.array([{}], dtype=object), labels=np.zeros(1, int)), "not whole numbers"),
@@ -163,7 +163,7 @@ def test_own_samples_are_scored_as_the_report_was_and_paired(store, key_a, uploa
     (html, update), steps = brought(store, key_a, {"path": str(uploads / "mine.npz")}, " ")
     assert "Reading" in steps[0] and 'value="20"' in steps[1] and 'max="40"' in steps[1] and "mine.npz, 20" in html
     key = update["value"]
-    assert update["choices"][0] == ("yours: mine · 20 digits", key)
+    assert update["choices"][0] == ("yours: mine · 20 images", key)
     own = store.report(key)
     for column in own.table.columns:
         ours, theirs = own.table[column].to_numpy(), a.table[column].iloc[:SHOWN].to_numpy()
@@ -202,7 +202,7 @@ def test_a_checkpoint_of_the_hub_is_drawn_on_as_labels_and_seeds(store, key_a, t
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with serving("me/digits", tmp_path / "tiny", monkeypatch) as served:
         (html, update), steps = brought(store, key_a, None, "me/digits")
-    assert f"me/digits@{REVISION}, 20 digits" in html and "Judging me/digits@0123456" in steps[-1]
+    assert f"me/digits@{REVISION}, 20 images" in html and "Judging me/digits@0123456" in steps[-1]
     of_it = [path for _, path, _ in served.asked if "me/digits" in path]  # the client asks for lists of its own, too
     assert {path.split("?")[0].split("/")[-1] for path in of_it} == {
         "digits", "checkpoint.json", "model.safetensors",

@@ -89,15 +89,15 @@ def test_a_t50_that_is_never_reached_says_why():
     none = {"sigma": None, "step": None, "low_step": None, "high_step": None, "reason": "too few were right"}
     curves = {"recognised": [CURVE], "t50": none}
     found = {"sigmas": [40.0], "blind": {"per_class": {"5": curves}}}
-    assert "too few were right" in denoise.times(found)
+    assert "too few were right" in denoise.times(found, data.spec("mnist").class_names)
     assert len(figures.recognition(found, (5, 6)).data) == 1
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (("mnist", "10", "6", 0), "first digit"),
-        (("mnist", "5", None, 0), "other digit"),
+        (("mnist", "10", "6", 0), "first class"),
+        (("mnist", "5", None, 0), "other class"),
         (("mnist", "5", "6", -1), "seed"),
         (("mnist", "5", "6", float("nan")), "seed"),
         (("../mnist", "5", "6", 0), "no checkpoint"),

@@ -7,6 +7,7 @@ import re
 import shlex
 from dataclasses import replace
 from html import unescape
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -23,18 +24,24 @@ from app.tabs import generate
 from app.verdicts import Verdict
 from app.words import JUDGES
 from diffusion_core import noise
-from diffusion_core.config import SampleConfig
+from diffusion_core.config import NetworkConfig, SampleConfig
+from diffusion_core.data import spec
 from diffusion_core.errors import UserError
 from diffusion_core.generate import block_size, stream, varied
 from diffusion_core.generate import generate as draw
 from tests.pages import make_root
 
-GOOD = {"digits": ["5", "6"], "count": 2, "seed": 7, "sampler": "euler", "steps": 3, "guidance": 1.0}
+GOOD = {"classes": ["5", "6"], "count": 2, "seed": 7, "sampler": "euler", "steps": 3, "guidance": 1.0}
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
+
+
+def recommends(sample: SampleConfig) -> SimpleNamespace:
+    """As much of a manifest as a request looks at."""
+    return SimpleNamespace(sample=sample, network=NetworkConfig())
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -45,7 +52,9 @@ def pixels(uri: str) -> np.ndarray:
 
 
 def test_a_request_is_the_plan_of_the_command_line():
-    labels, seeds, config, clip = generate.request(["6", "5"], 2, 7, "heun", 20.0, 1, SampleConfig(sigma_max=20))
+    labels, seeds, config, clip = generate.request(
+        ["6", "5"], 2, 7, "heun", 20.0, 1, recommends(SampleConfig(sigma_max=20))
+    )
     assert clip == 0
     assert labels.tolist() == [5, 6, 5, 6] and seeds.tolist() == [12, 13, 22, 23]
     assert config == SampleConfig("heun", 20, 1, sigma_max=20) and type(config.steps) is int
@@ -61,16 +70,16 @@ def test_a_request_is_the_plan_of_the_command_line():
         ),
         ("guidance", [-0.1, 5.1, float("nan"), float("inf"), 1e308, "1", None, True], "Guidance must be a number from"),
         ("seed", [-1, 2**64, 2**53, 0.5, "abc", "3", None, float("nan"), [1]], "The seed must be a whole number"),
-        ("count", [0, 9, 1_000_000, 1.5, None, "2", False], "The number of each digit must be a whole"),
-        ("digits", [[], {}, None, "5", 5], "Choose at least one digit"),
-        ("digits", [["10"], ["-1"], [0.5], ["x"], [None], [[1]], ["5", "²"]], "A digit must be a whole number"),
+        ("count", [0, 9, 1_000_000, 1.5, None, "2", False], "The number of each class must be a whole"),
+        ("classes", [[], {}, None, "5", 5], "Choose at least one class"),
+        ("classes", [["10"], ["-1"], [0.5], ["x"], [None], [[1]], ["5", "²"]], "A class must be a whole number"),
         ("sampler", ["../euler", "", None, 3, ["euler"], "x" * 10_000, "a\0b"], "There is no sampler"),
     ],
 )
 def test_bad_values_are_refused_in_one_line(name, values, complaint):
     for value in values:
         with pytest.raises(UserError, match=complaint) as caught:
-            generate.request(**(GOOD | {name: value}), recommended=SampleConfig())
+            generate.request(**(GOOD | {name: value}), meta=recommends(SampleConfig()))
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 160, value
 
 
@@ -86,7 +95,7 @@ def test_a_run_streams_every_step_and_ends_with_the_digits_of_the_command_line(s
 
     last, take = shown[-1]
     assert last.count('<li class="card') == 4 and last.count('class="scrub"') == 1
-    labels, seeds, config, _ = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(**GOOD, meta=store.meta("mnist"))
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)
     films = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', last)]  # 4 frames of 28 rows each
     order = labels.argsort(stable=True)
@@ -123,7 +132,7 @@ def test_the_page_opens_with_the_digits_that_generate_would_draw(store):
     recommended = generate.recommended(store, "mnist")
     html, take = generate.opening(store, "mnist", ["3", "5"], 2, 0, *recommended)
     assert "Drawn earlier" in take and html.count('<li class="card') == 4
-    labels, seeds, config, _ = generate.request(["3", "5"], 2, 0, *recommended, store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(["3", "5"], 2, 0, *recommended, store.meta("mnist"))
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)
     shown = [pixels(uri) for uri in re.findall(r'estimate" src="([^"]+)"', html)]
     for picture, image in zip(shown, expected[labels.argsort(stable=True)], strict=True):
@@ -140,7 +149,7 @@ def test_clip_guidance_leads_the_digits_their_card_and_their_command(store):
     *_, (html, take) = generate.run(store, "mnist", ["5"], 1, 7, "euler", 3, 1.0, clip=4)
     made = json.loads(unescape(re.search(r'data-made="([^"]+)"', html)[1]))
     model = store.checkpoint("mnist")
-    labels, seeds, config, clip = generate.request(["5"], 1, 7, "euler", 3, 1.0, model.meta.sample, clip=4)
+    labels, seeds, config, clip = generate.request(["5"], 1, 7, "euler", 3, 1.0, model.meta, clip=4)
     led = draw(model, labels, seeds, config, lead=lead_of(clip))
     assert not torch.equal(led, draw(model, labels, seeds, config))
     (drawn,) = re.findall(r'estimate" src="([^"]+)"', html)
@@ -152,7 +161,7 @@ def test_clip_guidance_leads_the_digits_their_card_and_their_command(store):
     assert "CLIP led these digits" in take
     for bad in (-1, 11, float("nan"), "1", None):
         with pytest.raises(UserError, match="CLIP guidance must be a number from 0 to 10"):
-            generate.request(["5"], 1, 0, "euler", 3, 1.0, model.meta.sample, clip=bad)
+            generate.request(["5"], 1, 0, "euler", 3, 1.0, model.meta, clip=bad)
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
@@ -165,7 +174,9 @@ def test_verdicts_are_flagged_by_more_than_colour():
     right, wrong = Verdict("classifier", 5, 5, 0.9, 0.9), Verdict("classifier", 5, 6, 0.7, 0.2)
     clip_right, clip_wrong = right._replace(judge="clip"), wrong._replace(judge="clip", judged=3)
     rows = [[right, clip_right], [wrong, clip_right], [wrong, clip_wrong]]
-    fine, disputed, misread = stage.finished(labels, seeds, [(image, image, 0.0)], rows).split('<li class="card')[1:]
+    fine, disputed, misread = stage.finished(spec("mnist"), labels, seeds, [(image, image, 0.0)], rows).split(
+        '<li class="card'
+    )[1:]
     assert "flag" not in fine and fine.count("✓") == 2
     assert "disputed" in disputed and "✗" in disputed and "Classifier misreads it as 6" in disputed
     assert "misread<" in misread and misread.count("✗") == 2
@@ -191,7 +202,7 @@ def test_a_digits_card_shows_that_digit_and_what_was_measured(store):
     made = json.loads(unescape(re.search(r'data-made="([^"]+)"', last).group(1)))
     assert re.findall(r'data-card="([^"]+)"', last) == ["5,12", "5,22", "6,13", "6,23"]
     html = generate.opened_card(store, {"label": 5, "seed": 22, "made": made})
-    labels, seeds, config, _ = generate.request(**GOOD, recommended=store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(**GOOD, meta=store.meta("mnist"))
     expected = draw(store.checkpoint("mnist"), labels, seeds, config)[2]
     shown, training, test = (pixels(uri) for uri in re.findall(r'<img class="pixels" src="([^"]+)"', html))
     np.testing.assert_array_equal(shown, expected[0].numpy())
@@ -242,7 +253,9 @@ def test_a_number_is_written_in_its_order_and_the_command_writes_the_same(store)
     shown, take = list(generate.run(store, "mnist", *GOOD.values(), "2026"))[-1]
     assert re.findall(r'data-card="([^"]+)"', shown) == ["2,9", "0,17", "2,29", "6,43"]
     labels, seeds = noise.written("2026", 7, tuple("0123456789"))
-    expected = draw(store.checkpoint("mnist"), labels, seeds, generate.request(*GOOD.values(), SampleConfig()).config)
+    expected = draw(
+        store.checkpoint("mnist"), labels, seeds, generate.request(*GOOD.values(), recommends(SampleConfig())).config
+    )
     strip = pixels(re.search(r'written" src="([^"]+)"', shown).group(1))
     np.testing.assert_array_equal(strip, np.concatenate(list(expected[:, 0].numpy()), axis=1))
     command = unescape(re.search(r"<code>python -m app ([^<]+)</code>", take).group(1))
@@ -257,7 +270,7 @@ def test_what_is_not_a_number_is_refused_in_one_line(store, number):
 
 
 def test_an_empty_number_means_the_chosen_digits():
-    assert generate.request(*GOOD.values(), SampleConfig(), "").labels.tolist() == [5, 6, 5, 6]
+    assert generate.request(*GOOD.values(), recommends(SampleConfig()), "").labels.tolist() == [5, 6, 5, 6]
 
 
 def test_ready_made_settings_cost_what_the_network_is_shown(store):
@@ -297,7 +310,7 @@ def test_a_quality_sets_steps_and_guidance(store):
 def test_the_animation_is_the_denoising_frame_by_frame(store, kind):
     take = list(generate.run(store, "mnist", *GOOD.values()))[-1][1]
     data = re.search(rf'download="digits.{kind}" href="data:image/{kind};base64,([^"]+)"', take).group(1)
-    labels, seeds, config, _ = generate.request(*GOOD.values(), store.meta("mnist").sample)
+    labels, seeds, config, _ = generate.request(*GOOD.values(), store.meta("mnist"))
     *expected, last = (frame.denoised for frame in stream(store.checkpoint("mnist"), labels, seeds, config))
     assert torch.equal(last, expected[-1])  # Euler's last estimate is the image: Pillow makes one frame of both
     with Image.open(io.BytesIO(base64.b64decode(data))) as film:

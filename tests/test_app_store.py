@@ -135,7 +135,8 @@ def test_after_warming_up_nothing_is_loaded_any_more(root, monkeypatch, damaged)
     monkeypatch.setattr(store._checkpoints, "load", loaded)
     monkeypatch.setattr("eval.scorers.load_scorers", loaded)
     assert store.checkpoint(key).name == key
-    *_, (columns, problems) = store.judges.verdicts(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1).long())
+    blank = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    *_, (columns, problems) = store.judges.verdicts(blank, torch.zeros(1).long(), "mnist")
     assert {f"{judge}_label" for judge in JUDGES} <= set(columns) and problems == []
 
 

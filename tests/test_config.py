@@ -3,7 +3,7 @@ from dataclasses import is_dataclass
 
 import pytest
 
-from diffusion_core.config import NetworkConfig, SampleConfig, from_dict, to_dict
+from diffusion_core.config import NetworkConfig, SampleConfig, from_dict, to_dict, with_later
 from diffusion_core.errors import UserError
 from diffusion_core.presets import PRESETS, preset
 
@@ -59,3 +59,11 @@ def test_sampling_settings_out_of_range(bad):
     with pytest.raises(UserError) as error:
         SampleConfig(**bad).validate()
     assert "\n" not in str(error.value)
+
+
+def test_a_field_added_later_takes_what_older_files_meant():
+    data = to_dict(NetworkConfig())
+    older = {key: value for key, value in data.items() if key not in ("kind", "time")}
+    assert from_dict(NetworkConfig, older) == NetworkConfig() == NetworkConfig(kind="unet", time=True)
+    assert with_later(NetworkConfig, older) == data
+    assert with_later(NetworkConfig, data | {"time": False})["time"] is False

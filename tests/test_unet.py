@@ -7,14 +7,14 @@ import torch
 
 from diffusion_core.config import NetworkConfig
 from diffusion_core.errors import UserError
-from diffusion_core.unet import UNet
+from diffusion_core.unet import BESIDE, Block, UNet
 from tests.conftest import TINY, random_denoiser
 from tests.oracle import standard_normal
 
 CHANGES = [
     {"norm": "batch"}, {"norm": "rms"}, {"norm": "none"}, {"residual": False}, {"skip": False},
-    {"attention": False}, {"conditioning": "add"}, {"blocks": 2}, {"channels": (16, 48)}, {"patch": 1},
-    {"channels": (16,)}, {"patch": 1, "channels": (8, 8, 8)}, {"up_conv": "low"},
+    {"attention": False}, {"conditioning": "add"}, {"conditioning": "concat"}, {"time": False}, {"blocks": 2},
+    {"channels": (16, 48)}, {"patch": 1}, {"channels": (16,)}, {"patch": 1, "channels": (8, 8, 8)}, {"up_conv": "low"},
     {"patch": 1, "channels": (8, 16, 32), "up_conv": "low"},
 ]  # fmt: skip
 
@@ -53,6 +53,25 @@ def test_time_matters():
     outputs = [network(x, torch.tensor([c]), label) for c in (-1.5, -1.4, 0.0, 0.9)]
     for i, one in enumerate(outputs):
         assert all((one - other).abs().max() > 1e-3 for other in outputs[:i])
+
+
+def test_without_time_the_noise_level_has_no_effect_and_the_label_has():
+    network, x = random_denoiser(replace(TINY, time=False)).network, standard_normal(1, 1, 28, 28).float()
+    outputs = [network(x, torch.tensor([c]), torch.tensor([3])) for c in (-1.5, 0.0, 0.9)]
+    assert all(torch.equal(outputs[0], other) for other in outputs[1:])
+    assert (network(x, torch.tensor([0.0]), torch.tensor([4])) - outputs[0]).abs().max() > 1e-3
+
+
+def test_what_is_concatenated_enters_by_channels_of_its_own():
+    network = random_denoiser(replace(TINY, conditioning="concat")).network
+    blocks = [m for m in network.modules() if isinstance(m, Block)]
+    assert all(b.conv2.in_channels == b.conv1.out_channels + BESIDE == b.conv2.out_channels + BESIDE for b in blocks)
+    x, time = standard_normal(1, 1, 28, 28).float(), torch.zeros(1)
+    told = network(x, time, torch.tensor([3])), network(x, time, torch.tensor([4]))
+    assert (told[0] - told[1]).abs().max() > 1e-3
+    for block in blocks:
+        torch.nn.init.zeros_(block.conv2.weight[:, -BESIDE:])
+    assert torch.equal(network(x, time, torch.tensor([3])), network(x, time, torch.tensor([4])))
 
 
 def test_untrained_network_outputs_zero():

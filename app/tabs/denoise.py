@@ -1,11 +1,13 @@
-"""Denoise: a digit into noise and out of it, level by level, and when it becomes that digit and no other."""
+"""Denoise: an image into noise and out of it, level by level, and when it becomes one of its class and no other."""
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from html import escape
 
 import gradio as gr
 
 from app import figures, links, markup, scripts, sprites
+from app.classes import known_classes
 from app.links import View
 from app.request import MAX_SEED, whole
 from app.store import Store, usable
@@ -23,10 +25,6 @@ KEPT = 64  # walks that are not computed again
 # ---------------------------------------------------------------- pure
 
 
-def digit_of(value, name: str) -> int:
-    return whole(value, name, 0, 9, text=True)
-
-
 def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
     """The films, the figure, the table and the link. `UserError` for a bad choice."""
     if not usable(store.checkpoints()):
@@ -36,54 +34,62 @@ def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
             "",
             "",
         )
-    pair = digit_of(one, "The first digit"), digit_of(other, "The other digit")
+    last = store.meta(key).network.classes - 1
+    pair = whole(one, "The first class", 0, last, text=True), whole(other, "The other class", 0, last, text=True)
     seed = whole(seed, "The seed", 0, MAX_SEED)
     sigmas, ways = walked(store, key, store.meta(key).sha256, pair, seed)
     found = store.recognition(key)
     figure = figures.recognition(found, pair) if found else None
     link = markup.link_button(links.write(tab="denoise", a=key, digits=pair, seed=seed))
-    return films(sigmas, ways, seed), figure, times(found) if found else missing(key), link
+    names = data.spec(store.meta(key).dataset).class_names
+    return films(sigmas, ways, seed, names), figure, times(found, names) if found else missing(key), link
 
 
 @lru_cache(maxsize=KEPT)
 def walked(store: Store, key: str, sha256: str, pair: tuple[int, int], seed: int):
     """The walk, computed once for each visitor's choice; `sha256` tells a retrained checkpoint from the old one."""
     checkpoint = store.checkpoint(key)
-    return walk(checkpoint, pair, seed, data.load(checkpoint.meta.dataset, "test"), store.judges.read)
+    name = checkpoint.meta.dataset
+    test = data.load(name, "test") if data.present(name) else None
+    return walk(checkpoint, pair, seed, test, partial(store.judges.read, dataset=name))
 
 
-def films(sigmas: list[float], ways: list[Way], seed: int) -> str:
-    """One slider over all films: four a digit, with what the classifier reads in the model's estimates."""
+def films(sigmas: list[float], ways: list[Way], seed: int, names: Sequence[str]) -> str:
+    """One slider over all films: four a class, with what the classifier reads in the model's estimates."""
     last = len(sigmas) - 1
     texts = ["finished" if sigma == 0 else f"noise {sigma:.2f}" for sigma in sigmas]
     bar = markup.film_bar(texts, last // 2, "From noise to the image", 160)
-    rows = "".join(_row(way, sigmas, seed) for way in ways)
+    rows = "".join(_row(way, sigmas, seed, names) for way in ways)
     return (
         f'<section class="walk" style="--frames:{last + 1};--last:{last // 2}" '
-        f'aria-label="Two digits on the same noise">{bar}{rows}</section>'
+        f'aria-label="Two classes on the same noise">{bar}{rows}</section>'
     )
 
 
-def _row(way: Way, sigmas: list[float], seed: int) -> str:
-    label = way.label
-    names = (
-        (f"A real {label}, with noise", way.forward, None),
+def _row(way: Way, sigmas: list[float], seed: int, names: Sequence[str]) -> str:
+    name = names[way.label]
+    parts = [
         ("The same noise, being denoised", way.noisy, None),
-        (f"What the model sees in it, told “{label}”", way.told, way.p_told),
+        (f"What the model sees in it, told “{name}”", way.told, way.p_told),
         ("… and told nothing", way.untold, way.p_untold),
-    )
-    tiles = "".join(_tile(title, images, p, label, seed) for title, images, p in names)
-    head = f"<h2><b>{label}</b> {escape(settled(way, sigmas))}</h2>"
+    ]
+    if way.forward is not None:
+        parts.insert(0, (f"A real {name}, with noise", way.forward, None))
+    tiles = "".join(_tile(title, images, p, way.label, seed, names) for title, images, p in parts)
+    head = f"<h2><b>{escape(name)}</b> {escape(settled(way, sigmas))}</h2>"
     return f'<div class="walk-row">{head}<div class="walk-tiles">{tiles}</div></div>'
 
 
-def _tile(title: str, images, p, label: int, seed: int) -> str:
+def _tile(title: str, images, p, label: int, seed: int, names: Sequence[str]) -> str:
     uri = sprites.films([images[i : i + 1] for i in range(len(images))])[0]
     reading = ""
     if p is not None:
         read = p.argmax(1)
-        texts = "|".join(f"reads {int(d)} · {probability(float(row[d]))}" for d, row in zip(read, p, strict=True))
-        marks = "".join(f'<i class="{"right" if int(d) == label else "wrong"}">{int(d)}</i>' for d in read)
+        said = [f"reads {names[int(d)]} · {probability(float(row[d]))}" for d, row in zip(read, p, strict=True)]
+        texts = escape("|".join(said))
+        marks = "".join(
+            f'<i class="{"right" if int(d) == label else "wrong"}">{escape(names[int(d)][:1])}</i>' for d in read
+        )
         reading = (
             f'<span class="reading" data-frames="{texts}"></span><span class="track" aria-hidden="true">{marks}</span>'
         )
@@ -107,41 +113,41 @@ def settled(way: Way, sigmas: list[float]) -> str:
     return "; ".join(parts)
 
 
-def times(found: dict) -> str:
-    """t50 a digit: the noise level at which half of its images are recognised for good without the label."""
+def times(found: dict, names: Sequence[str]) -> str:
+    """t50 a class: the noise level at which half of its images are recognised for good without the label."""
     section = found["blind"] or found
     rows = []
-    for name, curves in section["per_class"].items():
-        t = curves["t50"]
+    for label, curves in section["per_class"].items():
+        name, t = names[int(label)], curves["t50"]
         if t["sigma"] is None:
             rows.append((name, "–", t["reason"] or ""))
             continue
         ends = "" if t["low_step"] is None or t["high_step"] is None else f"{t['low_step']} to {t['high_step']}"
         rows.append((name, (f"{t['sigma']:.2f}", f"step {t['step']}"), ends))
-    return markup.table(("digit", "half are settled at noise", "95 % interval, steps"), rows, "t50 of every digit")
+    return markup.table(("class", "half are settled at noise", "95 % interval, steps"), rows, "t50 of every class")
 
 
 def missing(key: str) -> str:
-    return markup.note(f"No report of {key} has watched its digits form yet: python -m app score {key}", "empty")
+    return markup.note(f"No report of {key} has watched its images form yet: python -m app score {key}", "empty")
 
 
 # ---------------------------------------------------------------- gradio
 
 WHAT = (
-    "Left, forward: a real digit drowns in noise. Then the reverse: one and the same noise becomes two different "
-    "digits, only because the model is told two different labels."
+    "Left, forward: a real image drowns in noise. Then the reverse: one and the same noise becomes images of two "
+    "classes, only because the model is told two different labels."
 )
 
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     entries = store.checkpoints()
-    digits = [(str(d), str(d)) for d in range(10)]
+    known = known_classes(store, first(entries))
     still(markup.note(WHAT), elem_classes="words")
     with gr.Row(elem_classes="controls"):
         key = picker(entries, "Checkpoint", scale=3)
-        one = gr.Dropdown(digits, value=str(PAIR[0]), label="Digit", filterable=False, scale=1, min_width=90)
-        other = gr.Dropdown(digits, value=str(PAIR[1]), label="Beside it", filterable=False, scale=1, min_width=90)
+        one = gr.Dropdown(known, value=str(PAIR[0]), label="Class", filterable=False, scale=1, min_width=90)
+        other = gr.Dropdown(known, value=str(PAIR[1]), label="Beside it", filterable=False, scale=1, min_width=90)
         seed = gr.Number(value=0, precision=0, label="Seed of the noise", scale=1, min_width=120)
         dice = gr.Button("Other noise", size="md", scale=1, min_width=120)
     show = clickable("", scripts.FILM, elem_id="walk")
@@ -154,6 +160,11 @@ def build(store: Store) -> Tab:
     settings = [key, one, other, seed]
     walk_shown = on_gpu(guarded(store, partial(page, store)))
     tab = Tab(settings, [show, figure, table, link], walk_shown, partial(opened, store), heavy=True)
+
+    def of_its_data(key):
+        return [gr.update(choices=known_classes(store, key))] * 2
+
+    key.change(guarded(store, of_its_data), [key], [one, other], **QUIET)
     for control in (key, one, other):
         control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
     seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)
@@ -168,6 +179,7 @@ def opened(store: Store, view: View) -> list:
     known = [entry.key for entry in usable(store.checkpoints())]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(store.checkpoints())
-    pair = view.digits if view.digits and len(view.digits) == 2 and max(view.digits) < 10 else PAIR
+    classes = len(known_classes(store, key))
+    pair = view.digits if view.digits and len(view.digits) == 2 and max(view.digits) < classes else PAIR
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
     return [choose(store.checkpoints(), key), str(pair[0]), str(pair[1]), seed]

@@ -1,4 +1,4 @@
-"""Generate: draw digits, watch them form, and read what the judges make of each."""
+"""Generate: draw images, watch them form, and read what the judges make of each."""
 
 import time
 from collections.abc import Iterator
@@ -10,17 +10,20 @@ import numpy as np
 from torch import Tensor
 
 from app import markup, qualities, scripts, stage
+from app.classes import known_classes, writes
 from app.digit import made_with, more_like, opened_card
+from app.judging import readers
 from app.links import View
-from app.request import CLASSES, MAX_CLIP, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
+from app.request import MAX_CLIP, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
 from app.sampling import lead_of
 from app.store import Store, usable
 from app.takeaway import takeaway
 from app.verdicts import verdicts
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker
-from app.words import JUDGES, plural
+from app.words import plural
 from app.zerogpu import on_gpu
 from diffusion_core.config import SampleConfig, to_dict
+from diffusion_core.data import spec
 from diffusion_core.errors import UserError
 from diffusion_core.generate import stream
 from diffusion_core.noise import MAX_WRITTEN
@@ -42,39 +45,41 @@ SAMPLER_NAMES = {
 # ---------------------------------------------------------------- pure
 
 
-def run(store: Store, key, digits, count, seed, sampler, steps, guidance, number="", clip=0) -> Iterator:
+def run(store: Store, key, classes, count, seed, sampler, steps, guidance, number="", clip=0) -> Iterator:
     """(stage, take-away) again and again: every step of the denoising, then the verdicts."""
     checkpoint = store.checkpoint(key)
-    own = checkpoint.meta.sample
-    labels, seeds, config, clip = request(digits, count, seed, sampler, steps, guidance, own, number, clip)
+    meta, data = checkpoint.meta, checkpoint.spec
+    labels, seeds, config, clip = request(classes, count, seed, sampler, steps, guidance, meta, number, clip)
     written = bool(number)
     frames, start = [], time.monotonic()
-    for frame in stream(checkpoint, labels, seeds, config, lead=lead_of(clip)):
+    for frame in stream(checkpoint, labels, seeds, config, lead=lead_of(clip, data.name)):
         if time.monotonic() - start > DEADLINE:
             raise UserError(
-                f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer digits or steps."
+                f"This took more than {DEADLINE:.0f} seconds and was stopped. Ask for fewer images or steps."
             )
         frames.append((frame.denoised, frame.noisy, frame.sigma))
         if frame.i < frame.total:
             text = f"step {frame.i + 1} of {frame.total} · noise {frame.sigma:.2f}"
-            yield stage.running(labels, seeds, frame, text, f"{start:.6f}", written), ""
+            yield stage.running(data, labels, seeds, frame, text, f"{start:.6f}", written), ""
     images, made = frames[-1][1], made_with(key, config, clip)
-    take = takeaway(key, labels, seeds, config, clip, images, int(seed), written, [frame[0] for frame in frames])
-    yield stage.finished(labels, seeds, frames, verdicts({}, labels.numpy()), True, made, written), take
+    take = takeaway(key, data, labels, seeds, config, clip, images, int(seed), written, [frame[0] for frame in frames])
+    reading = len(readers(data.name))
+    yield stage.finished(data, labels, seeds, frames, verdicts({}, labels.numpy()), reading, made, written), take
     if clip:
-        take = markup.note("CLIP led these digits: what it reads in them is no evidence.") + take
-    for columns, problems in store.judges.verdicts(images, labels):
+        take = markup.note(f"CLIP led these {data.nouns}: what it reads in them is no evidence.") + take
+    for columns, problems in store.judges.verdicts(images, labels, data.name):
         told = "".join(markup.note(line, "problem") for line in problems)
-        more = len(problems) + sum(f"{judge}_label" in columns for judge in JUDGES) < len(JUDGES)
-        yield stage.finished(labels, seeds, frames, verdicts(columns, labels.numpy()), more, made, written), told + take
+        said = verdicts(columns, labels.numpy())
+        waiting = reading - len(problems) - len(said[0])
+        yield stage.finished(data, labels, seeds, frames, said, waiting, made, written), told + take
 
 
-def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, number="", clip=0) -> tuple[str, str]:
-    """What the stage shows before anything was drawn: the very same digits, if a shipped report has them."""
+def opening(store: Store, key, classes, count, seed, sampler, steps, guidance, number="", clip=0) -> tuple[str, str]:
+    """What the stage shows before anything was drawn: the very same images, if a shipped report has them."""
     if not usable(store.checkpoints()):
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
-    meta = store.meta(key)
-    labels, seeds, config, clip = request(digits, count, seed, sampler, steps, guidance, meta.sample, number, clip)
+    meta, data = store.meta(key), spec(store.meta(key).dataset)
+    labels, seeds, config, clip = request(classes, count, seed, sampler, steps, guidance, meta, number, clip)
     written = bool(number)
     for entry in store.reports():
         if clip or entry.problem or entry.key.split("/")[0] != key:
@@ -88,9 +93,11 @@ def opening(store: Store, key, digits, count, seed, sampler, steps, guidance, nu
             said = verdicts(report.table.iloc[rows], labels.numpy())
             frames = [(images, images, 0.0)]
             told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
-            shown = stage.finished(labels, seeds, frames, said, made=made_with(key, config, clip), written=written)
-            return shown, told + takeaway(key, labels, seeds, config, clip, images, int(seed), written)
-    return markup.note(f"Press Generate to draw {plural(len(labels), 'digit')}.", "empty"), ""
+            shown = stage.finished(
+                data, labels, seeds, frames, said, made=made_with(key, config, clip), written=written
+            )
+            return shown, told + takeaway(key, data, labels, seeds, config, clip, images, int(seed), written)
+    return markup.note(f"Press Generate to draw {plural(len(labels), data.noun)}.", "empty"), ""
 
 
 def rows_of(report, labels: Tensor, seeds: Tensor) -> np.ndarray | None:
@@ -129,7 +136,7 @@ def made_ready(store: Store, key, quality) -> tuple[int, float]:
 class Controls(NamedTuple):
     """What a visitor sets and presses."""
 
-    digits: gr.CheckboxGroup
+    classes: gr.CheckboxGroup
     number: gr.Textbox
     count: gr.Slider
     seed: gr.Number
@@ -149,9 +156,11 @@ def controls(store: Store) -> Controls:
     entries = store.checkpoints()
     key = first(entries)
     sampler_now, steps_now, guidance_now = recommended(store, key)
-    everything = [str(d) for d in range(CLASSES)]
-    digits = gr.CheckboxGroup(everything, value=everything, label="Digits", elem_classes="digits", show_select_all=True)
-    number = gr.Textbox(label="… or a number to write", placeholder="2026", max_length=MAX_WRITTEN)
+    known = known_classes(store, key)
+    every = [label for _, label in known]
+    classes = gr.CheckboxGroup(known, value=every, label="Classes", elem_classes="digits", show_select_all=True)
+    told, there = "… or a number to write", writes(store, key)
+    number = gr.Textbox(label=told, placeholder="2026", max_length=MAX_WRITTEN, visible=there)
     count = gr.Slider(1, MAX_COUNT, value=1, step=1, label="How many of each")
     with gr.Row(elem_classes="seed-row"):
         seed = gr.Number(value=0, precision=0, label="Seed", min_width=120)
@@ -170,14 +179,14 @@ def controls(store: Store) -> Controls:
         guidance = gr.Slider(0, MAX_GUIDANCE, value=guidance_now, step=0.05, label="Guidance", info=told)
         told = "0 = none; leads digits to what CLIP reads as asked, and takes about four times as long"
         clip = gr.Slider(0, MAX_CLIP, value=0, step=0.5, label="CLIP guidance", info=told)
-    return Controls(digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip)
+    return Controls(classes, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip)
 
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=0, min_width=300):
-            digits, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip = controls(
+            classes, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip = controls(
                 store
             )
         with gr.Column(scale=1, min_width=320):
@@ -187,13 +196,20 @@ def build(store: Store) -> Tab:
             alike = clickable("", scripts.CARD, elem_id="alike")
             take = clickable(with_it, elem_id="take")
 
-    settings = [checkpoint, digits, count, seed, sampler, steps, guidance, number, clip]
+    settings = [checkpoint, classes, count, seed, sampler, steps, guidance, number, clip]
     tab = Tab(settings, [show, take], guarded(store, partial(opening, store)), partial(opened, store))
 
     def offered_now(key):
         return gr.update(choices=ready_made(store, key), value=qualities.RECOMMENDED)
 
+    def of_its_data(key, chosen):
+        """The classes that it knows; those chosen stay unless its data set is another one."""
+        known = known_classes(store, key)
+        kept = [label for label in chosen or () if label in dict(known).values()]
+        return gr.update(choices=known, value=kept), gr.update(visible=writes(store, key))
+
     checkpoint.change(guarded(store, offered_now), [checkpoint], [how], **QUIET)  # by a link, too
+    checkpoint.change(guarded(store, of_its_data), [checkpoint, classes], [classes, number], **QUIET)
     checkpoint.input(guarded(store, partial(recommended, store)), [checkpoint], [sampler, steps, guidance], **QUIET)
     how.input(guarded(store, partial(made_ready, store)), [checkpoint, how], [steps, guidance], **QUIET)
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
@@ -246,7 +262,8 @@ def opened(store: Store, view: View) -> list:
     known = [e.key for e in entries if e.problem is None]
     name = (view.a or "").split("/")[0]
     key = name if name in known else first(entries)
-    digits = [str(d) for d in view.digits or () if d < CLASSES] or [str(d) for d in range(CLASSES)]
+    every = [label for _, label in known_classes(store, key)]
+    classes = [str(d) for d in view.digits or () if str(d) in every] or every
     count = view.n if view.n and 1 <= view.n <= MAX_COUNT else 1
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else 0
-    return [choose(entries, key), digits, count, seed, *recommended(store, key), view.write or "", 0]
+    return [choose(entries, key), classes, count, seed, *recommended(store, key), view.write or "", 0]
