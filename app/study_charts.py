@@ -97,15 +97,15 @@ def text(value: str, diverged: str) -> str:
 
 
 def curves(found: Studied, metric: str) -> go.Figure:
-    """Each digit over the images seen, by the classifier's reading or by CLIP's margin."""
-    key = "clip_margin" if metric == "clip_margin" else "accuracy"
-    scale = SCALE.get(METRICS[key].unit, 1.0)
-    drawn = go.Figure(layout=layout(title(key), "images seen"))
+    """Each digit over the images seen: the F1 score of the classifier's reading, or CLIP's margin."""
+    margin = metric == "clip_margin"
+    key, words = ("clip_margin", title(metric)) if margin else ("f1", "F1 score by the classifier")
+    drawn = go.Figure(layout=layout(words, "images seen"))
     for digit in range(10):
         points = over_looks(found.rows, digit, key)
         drawn.add_trace(
             go.Scatter(
-                x=[images for images, _ in points], y=[scale * value for _, value in points], name=f"{digit}",
+                x=[images for images, _ in points], y=[value for _, value in points], name=f"{digit}",
                 mode="lines+markers", marker={"size": 5},
                 line={"color": PALETTE[digit % len(PALETTE)], "width": 2, "dash": "dot" if digit >= 8 else "solid"},
                 hovertemplate=f"digit {digit}<br>%{{x:,}} images: %{{y:.3g}}<extra></extra>",

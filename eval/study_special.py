@@ -7,7 +7,7 @@ from eval.metrics import Estimate
 from eval.study_table import by_seed, over_seeds, paired
 from eval.study_verdict import HELD, NOT, OPEN, Conclude, Conclusion, together, verdict_of
 
-APPEARED = 0.9  # share of a digit's images that the classifier must read right
+APPEARED = 0.9  # F1 score of a digit's images by the classifier's reading
 
 
 def best_rate(claimed: float, rates: Sequence[float], norms: Sequence[str], label: Callable) -> Conclude:
@@ -64,7 +64,7 @@ def late_digits(early: Sequence[int], late: Sequence[int]) -> Conclude:
         apart = over_seeds([_mean(run, late) - _mean(run, early) for run in runs])
         images = {d: 2 ** _mean({i: run[d] for i, run in enumerate(runs)}, range(len(runs))) for d in range(10)}
         order = ", ".join(f"{d} ({images[d]:,.0f})" for d in sorted(images, key=images.get))
-        first = f"Images seen until nine of ten are read right, first to last: {order}."
+        first = f"Images seen until the F1 score of a digit reaches {APPEARED}, first to last: {order}."
         return Conclusion(verdict_of(apart, "higher"), (first, times(apart, early, late)))
 
     return conclude
@@ -78,11 +78,11 @@ def times(apart: Estimate, early: Sequence[int], late: Sequence[int]) -> str:
 
 
 def appeared(row: dict, digit: int) -> float:
-    """Images seen when APPEARED of a digit are read right, between looks on a log scale; twice the run's if never."""
+    """Images seen when a digit's F1 score is APPEARED, between looks on a log scale; twice the run's if it never is."""
     looks = [*row["looks"], row] if row["images"] > row["looks"][-1]["images"] else row["looks"]
     before = None
     for look in looks:
-        share, images = look["per_class"][str(digit)]["accuracy"], look["images"]
+        share, images = look["per_class"][str(digit)]["f1"], look["images"]
         if share >= APPEARED:
             if before is None:
                 return images

@@ -8,9 +8,11 @@ import sys
 import time
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import f1_score
 
 from app import studying
 from app.cli import main
@@ -231,6 +233,16 @@ def test_judges_agree_with_the_distances_they_are_made_of(few):
     share = [found["per_class"][str(d)]["accuracy"] for d in range(10)]
     counts = test.labels[:300].bincount(minlength=10)
     assert sum(s * int(n) for s, n in zip(share, counts, strict=True)) == pytest.approx(300 * found["accuracy"])
+
+
+def test_a_judge_that_reads_everything_as_one_digit_does_not_make_it_appear():
+    from eval.study_judge import one_class
+
+    asked, read = [0] * 5 + [8] * 5, [8] * 10
+    table = pd.DataFrame({"label": asked, "classifier_label": read, "clip_margin": [0.1] * 5 + [0.3] * 5})
+    f1 = f1_score(asked, read, pos_label=8)
+    assert f1 < 0.7 and one_class(table, 8) == pytest.approx({"accuracy": 1.0, "f1": f1, "clip_margin": 0.3})
+    assert one_class(table, 0) == pytest.approx({"accuracy": 0.0, "f1": 0.0, "clip_margin": 0.1})
 
 
 def test_a_whole_run_is_a_row_of_strict_json(few, tmp_path):

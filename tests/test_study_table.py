@@ -103,7 +103,7 @@ def test_a_map_of_rates():
 def emerging(seed: int, first: dict[int, int]) -> dict:
     """A run in which digit d is read right from `first[d]` images on, and never before."""
     looks = [
-        {"images": n, "per_class": {str(d): {"accuracy": float(n >= first.get(d, 200))} for d in range(10)}}
+        {"images": n, "per_class": {str(d): {"f1": float(n >= first.get(d, 200))} for d in range(10)}}
         for n in (100, 200, 400, 800)
     ]
     return {"variant": "as it trains", "seed": seed, "looks": looks, "images": 800, "per_class": looks[-1]["per_class"]}

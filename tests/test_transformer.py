@@ -5,11 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from diffusion_core.config import NetworkConfig, TrainConfig
+from diffusion_core import checkpoint as checkpoints
+from diffusion_core.checkpoint import CheckpointMeta
+from diffusion_core.config import NetworkConfig, SampleConfig, TrainConfig
 from diffusion_core.data import load
 from diffusion_core.denoiser import Denoiser
 from diffusion_core.errors import UserError
 from diffusion_core.optimizers import Muon, make_optimizers
+from diffusion_core.presets import student
+from diffusion_core.resume import load_state, save_state
 from diffusion_core.train import Trainer
 from diffusion_core.transformer import Block, Transformer, patchify, positions, unpatchify
 from tests.conftest import random_denoiser
@@ -83,3 +87,34 @@ def test_it_learns():
     trainer = Trainer(SMALL, config, load("mnist"), torch.device("cpu"))
     losses = [trainer.train_step().loss for _ in range(40)]
     assert sum(losses[-5:]) / 5 < 0.8 * sum(losses[:5]) / 5
+
+
+def test_no_student_is_made_of_it():
+    meta = CheckpointMeta("mnist", SMALL, TrainConfig(), SampleConfig(), 0, 0.0)
+    with pytest.raises(UserError, match="Only a U-Net"):
+        student(meta)
+
+
+def test_it_is_saved_and_loaded_as_any_checkpoint(tmp_path):
+    denoiser = random_denoiser(SMALL)
+    meta = CheckpointMeta("mnist", SMALL, TrainConfig(), SampleConfig(steps=2), 0, 0.0)
+    checkpoints.save(tmp_path / "t", denoiser, meta)
+    loaded = checkpoints.load(tmp_path / "t")
+    call = standard_normal(2, 1, 28, 28).float(), torch.tensor(1.0), torch.tensor([3, 4])
+    assert loaded.meta.network == SMALL
+    assert torch.equal(loaded.denoiser(*call), denoiser(*call))
+
+
+def test_a_run_from_before_there_was_a_choice_goes_on(tmp_path, monkeypatch):
+    config = NetworkConfig(channels=(16, 32))
+    older = Trainer(config, TrainConfig(batch=16), load("mnist"), torch.device("cpu"))
+    older.train_step()
+    said = older.configs()
+    known = {key: value for key, value in said["network"].items() if key not in ("kind", "time")}
+    monkeypatch.setattr(older, "configs", lambda: said | {"network": known})
+    save_state(tmp_path, older, {"seconds": 1.0})
+    newer = Trainer(config, TrainConfig(batch=16), load("mnist"), torch.device("cpu"))
+    assert load_state(tmp_path, newer) == {"seconds": 1.0} and newer.step == 1
+    untold = Trainer(replace(config, time=False), TrainConfig(batch=16), load("mnist"), torch.device("cpu"))
+    with pytest.raises(UserError, match=r"network.time True -> False"):
+        load_state(tmp_path, untold)
