@@ -98,11 +98,11 @@ def _made(
     judge = next((scorer for scorer in scorers if scorer.name == "classifier"), None)
     if not isinstance(source, CheckpointSource) or judge is None:
         return source.images(labels, seeds, progress), {}
-    read = torch.full((2, len(source.sigmas), len(labels)), UNLABELLED, dtype=torch.int8)
+    read = torch.full((2, len(source.sigmas), len(labels)), UNLABELLED, dtype=torch.int16)
 
     def watch(step: int, rows: slice, *estimates: Tensor) -> None:
         for i, images in enumerate(estimates):
-            read[i, step, rows] = judge(images, labels[rows])["classifier_label"].to(torch.int8)
+            read[i, step, rows] = judge(images, labels[rows])["classifier_label"].to(torch.int16)
 
     images = source.images(labels, seeds, progress, watch)
     names = [f"{kind}{k}_label" for kind in ("step", "blind") for k in range(len(source.sigmas))]

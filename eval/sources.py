@@ -176,7 +176,7 @@ def open_source(
 
 def _inside(name: str) -> str:
     """The file of images in a folder that was exported as npz or IDX; other names as they are."""
-    files = (os.path.join(name, inner) for inner in (npz.ARRAYS, idx.TORCHVISION))
+    files = (os.path.join(name, inner) for inner in (npz.ARRAYS, idx.TORCHVISION, idx.COLOUR))
     return next(filter(os.path.isfile, files), name)
 
 
