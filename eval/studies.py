@@ -208,7 +208,7 @@ EMERGENCE = Study(
     metric="accuracy",
     conclude=late_digits((0, 1), (8, 9)),
     seeds=5,
-    looks=(640, 1_280, 2_560, 5_120, 7_680, 10_240, 15_360, 20_480, 30_720, 40_960),
+    looks=(1_280, 2_560, 5_120, 10_240, 12_800, 15_360, 20_480, 25_600, 30_720, 40_960),  # most digits appear late
     chart="curves",
 )
 TRANSFORMER = Study(

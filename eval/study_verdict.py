@@ -71,7 +71,7 @@ def said(rows: Sequence[dict], contrast: Contrast) -> str:
 
 
 def difference(apart: Estimate, metric: str) -> str:
-    """As "-0.0021 [-0.0025, -0.0017]"."""
+    """ "-0.0021 [-0.0025, -0.0017]"."""
     value = shown(apart.value, metric, True)
     if apart.low is None:
         return value
