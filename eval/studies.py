@@ -173,6 +173,7 @@ ONESTEP = Study(
             *_pairs("gradually, 1 step", "all at once", fd="lower"),
             *_pairs("gradually, 8 steps", "all at once", accuracy="higher"),
         ],
+        why="All at once, the best answer to pure noise is the mean of all digits of the class, E[x0 | label]",
     ),
 )
 GUIDANCE = Study(
