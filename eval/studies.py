@@ -173,6 +173,7 @@ ONESTEP = Study(
             *_pairs("gradually, 1 step", "all at once", fd="lower"),
             *_pairs("gradually, 8 steps", "all at once", accuracy="higher"),
         ],
+        why="All at once, the best answer to pure noise is the mean of all digits of the class, E[x0 | label]",
     ),
 )
 GUIDANCE = Study(
@@ -208,7 +209,7 @@ EMERGENCE = Study(
     metric="accuracy",
     conclude=late_digits((0, 1), (8, 9)),
     seeds=5,
-    looks=(640, 1_280, 2_560, 5_120, 7_680, 10_240, 15_360, 20_480, 30_720, 40_960),
+    looks=(1_280, 2_560, 5_120, 10_240, 12_800, 15_360, 20_480, 25_600, 30_720, 40_960),  # most digits appear late
     chart="curves",
 )
 TRANSFORMER = Study(

@@ -46,13 +46,14 @@ def together(verdicts: Sequence[str]) -> str:
     return NOT if NOT in verdicts else OPEN if OPEN in verdicts else HELD
 
 
-def contrasts(*deciding: Contrast, beside: Sequence[Contrast] = ()) -> Conclude:
-    """A conclusion from pairs of variants: `deciding` make the verdict and the first sentence, `beside` the second."""
+def contrasts(*deciding: Contrast, beside: Sequence[Contrast] = (), why: str = "") -> Conclude:
+    """A conclusion from pairs of variants: `deciding` make the verdict and the first sentence, `beside` the second,
+    which begins with `why` where a reason is known."""
 
     def conclude(rows: Sequence[dict]) -> Conclusion:
         verdicts = [verdict_of(paired(rows, c.variant, c.against, c.metric), c.better) for c in deciding]
         first, second = ("; ".join(said(rows, c) for c in group) + "." for group in (deciding, beside))
-        return Conclusion(together(verdicts), (_sentence(first), _sentence(second)))
+        return Conclusion(together(verdicts), (_sentence(first), _sentence(f"{why}; {second}" if why else second)))
 
     return conclude
 
@@ -71,7 +72,7 @@ def said(rows: Sequence[dict], contrast: Contrast) -> str:
 
 
 def difference(apart: Estimate, metric: str) -> str:
-    """As "-0.0021 [-0.0025, -0.0017]"."""
+    """ "-0.0021 [-0.0025, -0.0017]"."""
     value = shown(apart.value, metric, True)
     if apart.low is None:
         return value
