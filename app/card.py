@@ -1,13 +1,15 @@
-"""One digit's card: what the judges read, its shape, its nearest real digits, how to draw it again. No gradio."""
+"""One image's card: what the judges read, its shape, its nearest real images, how to draw it again. No gradio."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
 from torch import Tensor
 
-from app import markup, sprites
+from app import classes, markup, sprites
+from app.matrix import SHORT
+from app.store import FAVOURITE
 from app.verdicts import probabilities
 from app.words import JUDGES, METRICS, probability, show
 from eval.shape import MEASURES
@@ -15,18 +17,19 @@ from eval.shape import MEASURES
 
 def card(
     image: Tensor, label: int, seed: int, row: Mapping, real: Mapping | None, near: list[tuple[str, Tensor, float]],
-    command: str, named: Mapping,
+    command: str, named: Mapping, dataset: str = FAVOURITE,
 ) -> str:  # fmt: skip
     """`image` uint8 [C, H, W]; `row` has the score columns of this image alone, arrays of length 1; `real` those of the
-    real digits of the same label; `near` names the nearest real digits with their images and distances; `named` is what
-    a click sends back to ask for more like it.
+    real images of the same class; `near` names the nearest real images with their images and distances, nothing where
+    they are not on this machine; `named` is what a click sends back to ask for more like it.
     """
-    uri = sprites.thumbnails(image[None])[0]
-    name = f"digit {label}, seed {seed}"
+    uri, names = sprites.thumbnails(image[None])[0], classes.names(dataset, counted(row))
+    shown = escape(names[label])
+    name = escape(f"{classes.called(names[label], dataset)}, seed {seed}")
     picture = (
-        f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{label}</b> '
+        f'<figure><img class="pixels" src="{uri}" alt="{name}"><figcaption><b>{shown}</b> '
         f'<span class="seed">seed {seed}</span></figcaption>'
-        f'<a class="quiet" download="digit-{label}-{seed}.png" href="{uri}">Download PNG</a>'
+        f'<a class="quiet" download="image-{label}-{seed}.png" href="{uri}">Download PNG</a>'
         f'<button type="button" class="quiet" data-more="{escape(json.dumps(named))}">Ten more like this</button>'
         "</figure>"
     )
@@ -35,17 +38,23 @@ def card(
         f"<figcaption>{escape(title)}<small>distance {distance:.2f}</small></figcaption></figure>"
         for title, found, distance in near
     )
+    beside = shapes(row, real)
+    measured = f"<h2>Beside real images of {shown}</h2>{beside}" if beside else ""
+    nearest = f"<h2>Nearest real images</h2><div class='nears'>{neighbours}</div>" if near else ""
     return (
         f'<section class="digit-card" aria-label="{name}">{picture}'
-        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label)}"
-        f"<h2>Beside real {label}s</h2>{shapes(row, real, label)}</div>"
-        f"<div><h2>Nearest real digits</h2><div class='nears'>{neighbours}</div>"
-        f"<h2>The same digit again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
+        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label, names)}{measured}</div>"
+        f"<div>{nearest}<h2>The same image again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
     )
 
 
-def readings(row: Mapping, label: int) -> str:
-    """A row a judge: its probability of every digit, the one asked for framed."""
+def counted(row: Mapping) -> int:
+    """How many classes the judges tell apart."""
+    return max((probabilities(row, judge).shape[1] for judge in JUDGES if f"{judge}_label" in row), default=0)
+
+
+def readings(row: Mapping, label: int, names: Sequence[str]) -> str:
+    """A row a judge: its probability of every class, the one asked for framed."""
     lines = []
     for judge, title in JUDGES.items():
         if f"{judge}_label" not in row:
@@ -57,13 +66,16 @@ def readings(row: Mapping, label: int) -> str:
             for d, value in enumerate(p)
         )
         lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{d}</th>' for d in range(10))
-    table = f'<table class="readings"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and digit">{table}</div>'
+    head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
+    kind = " named" if max(map(len, names), default=0) > SHORT else ""
+    table = (
+        f'<table class="readings{kind}"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    )
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and class">{table}</div>'
 
 
-def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
-    """CLIP margin and shape measures, and how many real digits of the label have less."""
+def shapes(row: Mapping, real: Mapping | None) -> str:
+    """CLIP margin and shape measures, and how many real images of the class have less; nothing without either."""
     rows = []
     for key in ("clip_margin", *MEASURES):
         if key not in row:
@@ -73,4 +85,4 @@ def shapes(row: Mapping, real: Mapping | None, label: int) -> str:
         if real is not None and key in real:
             place = f"above {100 * float((np.asarray(real[key]) < value).mean()):.0f} %"
         rows.append((entry.title, show(value, entry.unit), place))
-    return markup.table(("measure", "here", "of real ones"), rows, "Shape of this digit beside real ones")
+    return markup.table(("measure", "here", "of real ones"), rows, "This image beside real ones") if rows else ""

@@ -8,26 +8,29 @@ from eval.sources import ImageSource, open_source
 
 SUFFIXES = (".npz", ".zip")
 MAX_BYTES = 2 << 20
-MAX_UNPACKED = 16 << 20  # bytes of all files within; 2,000 digits need a tenth of that
+MAX_UNPACKED = 32 << 20  # bytes of all files within; 2,000 images of 64 x 64 in colour need 24 million
 MAX_IMAGES = 2_000
 
 
-def opened(path: Path) -> ImageSource:
-    """The images of a file with their labels, and seeds if it has them. `UserError` in one line for any other file."""
+def opened(path: Path, dataset: str) -> ImageSource:
+    """The images of a file with their labels, and seeds if it has them. `UserError` in one line for any other file.
+
+    They must have the form of the data set's.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError("Give an .npz file, or a .zip of images.")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path.name} is larger than {MAX_BYTES >> 20} MB. Give fewer images.")
     _check_unpacked(path)
     try:
-        source = open_source(str(path))
+        source = open_source(str(path), dataset=dataset)
         labels, _ = source.plan(None)
     except UserError as error:
         raise UserError(str(error).replace(f"{path.parent}/", "")) from None
     if len(labels) > MAX_IMAGES:
         raise UserError(f"{path.name} holds {len(labels):,} images; at most {MAX_IMAGES:,} are judged here.")
     if not source.info.labelled:
-        raise UserError(f"{path.name} does not say which digit each image should show. Add labels and try again.")
+        raise UserError(f"{path.name} does not say which class each image should show. Add labels and try again.")
     return source
 
 

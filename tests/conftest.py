@@ -13,7 +13,7 @@ from diffusion_core.denoiser import Denoiser
 from diffusion_core.presets import Preset
 from eval import cache
 
-pytest_plugins = ["tests.browser", "tests.stores"]  # fixtures for every file of tests of the page
+pytest_plugins = ["tests.browser", "tests.made_data", "tests.stores"]  # fixtures for every file of tests
 
 TINY = NetworkConfig(channels=(16, 32))
 TINY_PRESET = Preset(TINY, TrainConfig(batch=16, warmup_images=64), SampleConfig(steps=2))
