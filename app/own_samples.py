@@ -8,7 +8,7 @@ from eval.sources import ImageSource, open_source
 
 SUFFIXES = (".npz", ".zip")
 MAX_BYTES = 2 << 20
-MAX_UNPACKED = 32 << 20  # bytes of all files within; 2,000 images of 64 x 64 in colour need 24 million
+MAX_UNPACKED = 16 << 20  # bytes of all files within; 2,000 images of 32 x 32 in colour need 6 million
 MAX_IMAGES = 2_000
 
 

@@ -198,11 +198,12 @@ class Store:
             report = self._reports(path)
         except UserError as error:
             return Entry(key, f"{owner.name} · {path.name}", self.explain(error)), (0, True, -time)
+        others = not self._as_recommended(owner, report)  # first: it makes a data set of the checkpoint's own known
         dataset, count = report.source.dataset, len(report.table)
         noun = classes.noun(dataset)
         name = f"real test {noun}s" if report.source.kind == "real" else owner.name
         title = f"{name} · {', '.join([plural(count, noun), *_settings(report)])}"
-        return Entry(key, title, None, dataset), (-count, not self._as_recommended(owner, report), -time)
+        return Entry(key, title, None, dataset), (-count, others, -time)
 
     def _as_recommended(self, owner: Path, report: Report) -> bool:
         """Whether a report's images were drawn as the checkpoint in its folder recommends now."""
@@ -295,13 +296,19 @@ def alike(entries: list[Entry], dataset: str) -> list[Entry]:
 
 
 def _of_data_sets(entries: list[Entry]) -> list[Entry]:
-    """The entries; where they are of several data sets, each says which in its title."""
+    """The entries; where they are of several data sets, each says in its title which, unless its name does."""
     if len({entry.dataset for entry in entries if entry.dataset}) < 2:
         return entries
-    named = [
-        entry.title.replace(" · ", f" · {entry.dataset}, ", 1) if entry.dataset else entry.title for entry in entries
-    ]
-    return [entry._replace(title=title) for entry, title in zip(entries, named, strict=True)]
+    return [entry if _says(entry) else entry._replace(title=_with_data_set(entry)) for entry in entries]
+
+
+def _says(entry: Entry) -> bool:
+    return f"{entry.key.split('/')[0]}-".startswith(f"{entry.dataset}-")
+
+
+def _with_data_set(entry: Entry) -> str:
+    """ "shoes · 100 garments" -> "shoes · fashion, 100 garments"."""
+    return entry.title.replace(" · ", f" · {entry.dataset}, " if entry.dataset else " · ", 1)
 
 
 def _known(key: str, entries: list[Entry], noun: str) -> str:

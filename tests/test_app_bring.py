@@ -123,7 +123,7 @@ def blank(n: int, side: int = 28) -> np.ndarray:
         ("x.npz", b"0" * (own_samples.MAX_BYTES + 1), "larger than 2 MB"),
         ("x.npz", npz(images=blank(30_000)), "unpacks to more than 16 MB"),
         ("x.npz", npz(images=blank(2_001), labels=np.zeros(2_001, int)), "2,001 images; at most 2,000"),
-        ("x.npz", npz(images=blank(3)), "does not say which digit"),
+        ("x.npz", npz(images=blank(3)), "does not say which class"),
         ("x.npz", npz(images=blank(3, 32), labels=np.arange(3)), "needs [1, 28, 28]"),
         ("x.npz", npz(images=blank(3), labels=np.array([1, 2, 10])), "label 10 is outside"),
         ("x.npz", npz(images=np.array([{}], dtype=object), labels=np.zeros(1, int)), "not whole numbers"),
@@ -134,7 +134,7 @@ def test_a_wrong_file_is_one_line(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        own_samples.opened(path)
+        own_samples.opened(path, "mnist")
     assert message in str(caught.value) and str(tmp_path) not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -148,7 +148,7 @@ def test_a_zip_of_class_folders_is_read(tmp_path):
             picture = io.BytesIO()
             Image.fromarray(test.images[i, 0].numpy()).save(picture, "PNG")
             archive.writestr(f"{int(test.labels[i])}/{i}.png", picture.getvalue())
-    source = own_samples.opened(tmp_path / "mine.zip")
+    source = own_samples.opened(tmp_path / "mine.zip", "mnist")
     labels, seeds = source.plan(None)
     assert source.name == "mine" and labels.tolist() == sorted(test.labels[:5].tolist())
     assert source.images(labels, seeds).sum() == test.images[:5].sum()
