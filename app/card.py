@@ -8,10 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from app import classes, markup, sprites
-from app.matrix import SHORT
 from app.store import FAVOURITE
 from app.verdicts import probabilities
-from app.words import JUDGES, METRICS, probability, show
+from app.words import JUDGES, LETTERS, METRICS, probability, show
 from eval.shape import MEASURES
 
 
@@ -67,7 +66,7 @@ def readings(row: Mapping, label: int, names: Sequence[str]) -> str:
         )
         lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
     head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
-    kind = " named" if max(map(len, names), default=0) > SHORT else ""
+    kind = " named" if max(map(len, names), default=0) > LETTERS else ""
     table = (
         f'<table class="readings{kind}"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     )

@@ -5,7 +5,7 @@ from html import escape
 
 from app.sprites import side
 from app.verdicts import Verdict
-from app.words import JUDGES, SHORT, probability
+from app.words import JUDGES, LETTERS, SHORT, probability
 
 TILE = 56  # pixels of the screen that an image is about as large as, in lists
 
@@ -48,9 +48,10 @@ def sample(
     """A thumbnail with its verdicts and perhaps a value: one item of a `samples` list. `name`: what it should show."""
     lines = "".join(verdict_line(v) for v in verdicts)
     wrong = "" if all(v.right for v in verdicts) else " wrong"
+    worded = " worded" if any(len(v.read) > LETTERS for v in verdicts) else ""
     shown = f"<b>{escape(value)}</b>" if value else ""
     return (
-        f'<li class="sample{wrong}">{image(uri, f"{name}, {seed_name} {seed}")}'
+        f'<li class="sample{wrong}{worded}">{image(uri, f"{name}, {seed_name} {seed}")}'
         f'<span class="caption"><span class="seed">{seed_name} {seed}</span>{shown}{lines}</span></li>'
     )
 

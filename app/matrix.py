@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from html import escape
 from math import log1p
 
-from app.words import minus
+from app.words import LETTERS, minus
 from eval.metrics import mistakes
 
 Counts = Sequence[Sequence[int]]  # rows = class asked for, columns = class judged
 KINDS = {"generated": "Generated", "real": "Real", "difference": "Difference"}  # what a matrix may show
 Pair = tuple[int, int]  # two classes that are always one click away, both ways
-SHORT = 2  # characters of a name that stands upright above its column
 LONGEST = 13  # of one that is written out
 WIDE = 14  # classes that fit beside one another
 DEEP = 0.87  # shades above this need white text, below it black (contrast 4.5 on the light page)
@@ -108,7 +107,7 @@ def _table(
     rows = "".join(
         f'<tr><th scope="row">{_name(name)}</th>{"".join(row)}</tr>' for name, row in zip(names, cells, strict=True)
     )
-    kind = " named" if longest > SHORT else ""
+    kind = " named" if longest > LETTERS else ""
     table = (
         f'<table class="matrix{kind}" style="--k:{k};--longest:{min(longest, LONGEST)}" aria-label="{title} of '
         f'{escape(judge)}: rows are the class asked for, columns the class judged.{moves}">'

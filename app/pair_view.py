@@ -5,6 +5,7 @@ from html import escape
 
 from app import classes, markup, sprites
 from app.verdicts import verdicts
+from app.words import LETTERS
 from eval.report import Report
 
 PAGE = 24  # pairs at a time
@@ -44,9 +45,9 @@ def _wipe(side: int) -> str:
 def _opener(report: Report, label: int, seed: int) -> str:
     """Class and seed as the button that opens the large view; the style sheet spreads it over the whole pair."""
     name = report.source.class_names[label]
-    title = classes.called(name, report.source.dataset)
+    title, worded = classes.called(name, report.source.dataset), " worded" if len(name) > LETTERS else ""
     return (
-        f'<button type="button" class="asked" data-wipe="{escape(title[0].upper() + title[1:])}, seed {seed}">'
+        f'<button type="button" class="asked{worded}" data-wipe="{escape(title[0].upper() + title[1:])}, seed {seed}">'
         f'<b>{escape(name)}</b><span class="seed">seed {seed}</span>'
         '<span class="visually-hidden">, lay A over B</span></button>'
     )

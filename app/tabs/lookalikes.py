@@ -85,7 +85,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=1, min_width=320):
             figure = gr.Plot(show_label=False, container=False)
         with gr.Column(scale=1, min_width=320):
-            tables = still()
+            tables = still(elem_classes="wrapped")
     found = still(elem_id="border")
     ways = clickable("", elem_classes="words")
     of = gr.State("")  # the data set that the two classes are of

@@ -23,7 +23,7 @@ def page(store: Store) -> tuple[str]:
     if not entries:
         return (markup.note("There is no report yet. Score a checkpoint: python -m app score mnist", "empty"),)
     missing = filter(None, map(classes.away, dict.fromkeys(entry.dataset for entry in usable(entries))))
-    told = "".join(markup.note(f"{why} Until then no real image is shown.", "problem") for why in missing)
+    told = "".join(markup.note(f"{why} Until then no real image is shown.") for why in missing)
     items = "".join(damaged(entry) if entry.problem else item(entry, store) for entry in entries)
     return (f'{told}<ul class="reports" aria-label="Reports">{items}</ul>',)
 
