@@ -131,7 +131,7 @@ def test_the_table_and_the_figure_say_what_the_reports_say(visit, store, width, 
     assert hues == [named[key.split("/")[0]] for key in keys] + [colours.REAL_COLOUR]
     figure = page.locator("#tradeoff .js-plotly-plot")
     expect(figure.locator(".textpoint text")).to_have_count(4, timeout=WAIT)
-    assert set(figure.locator(".textpoint text").all_text_contents()) == {*SHIPPED[:3], "real test digits"}
+    assert set(figure.locator(".textpoint text").all_text_contents()) == {*SHIPPED[:3], "real test images"}
     words = page.locator(".tabitem:visible .problem")
     expect(words).to_have_text(
         "The settings tried on mnist-turbo are not shown: sweep.csv is damaged, its first line must be "
@@ -145,7 +145,7 @@ def test_a_link_restores_the_reports_and_the_list_can_be_changed(visit, store):
     page = visit("?tab=compare&reports=mnist-turbo,real,nobody")
     heads = page.locator("#several tbody th")
     expect(heads).to_have_count(2, timeout=WAIT)
-    assert [text.split("\n")[0] for text in heads.all_inner_texts()] == ["mnist-turbo", "real test digits"]
+    assert [text.split("\n")[0] for text in heads.all_inner_texts()] == ["mnist-turbo", "real test images"]
     page.get_by_label("Reports", exact=True).click()
     page.get_by_role("option", name="mnist-early").click()
     expect(heads).to_have_count(3, timeout=WAIT)
