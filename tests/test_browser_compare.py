@@ -145,7 +145,7 @@ def test_a_link_restores_the_reports_and_the_list_can_be_changed(visit, store):
     page = visit("?tab=compare&reports=mnist-turbo,real,nobody")
     heads = page.locator("#several tbody th")
     expect(heads).to_have_count(2, timeout=WAIT)
-    assert [text.split("\n")[0] for text in heads.all_inner_texts()] == ["mnist-turbo", "real test images"]
+    assert [text.split("\n")[0] for text in heads.all_inner_texts()] == ["mnist-turbo", "real test digits"]
     page.get_by_label("Reports", exact=True).click()
     page.get_by_role("option", name="mnist-early").click()
     expect(heads).to_have_count(3, timeout=WAIT)
