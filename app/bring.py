@@ -9,9 +9,9 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import hub, markup, own_samples
+from app import classes, hub, markup, own_samples
 from app.shelf import is_own
-from app.store import Store
+from app.store import Store, alike
 from app.widgets import LANE, QUIET, choices, guarded, still
 from app.words import plural
 from diffusion_core.errors import UserError
@@ -24,11 +24,11 @@ TITLE = "Your own samples, or a checkpoint from the Hub"
 MOST = 50  # images of each class that a checkpoint draws
 DEADLINE = 300.0  # seconds one request may compute
 HINT = (
-    f"An .npz file with images, labels and perhaps seeds, or a .zip of images in folders 0 to 9: at most 2 MB and "
-    f"{own_samples.MAX_IMAGES:,} digits of 28x28. From the Hub, checkpoint.json and model.safetensors are fetched, at "
-    f"most 20 MB, and up to {MOST} of each digit are drawn on the labels and seeds of A. Every digit is judged; "
-    "distances between sets are not measured here. The result is kept for an hour, in memory alone, and nobody else "
-    "sees it."
+    f"An .npz file with images, labels and perhaps seeds, or a .zip of images in a folder a class: at most 2 MB and "
+    f"{own_samples.MAX_IMAGES:,} images of the size of A's. From the Hub, checkpoint.json and model.safetensors are "
+    f"fetched, at most 20 MB, and up to {MOST} of each class are drawn on the labels and seeds of A. Every image is "
+    "judged; distances between sets are not measured here. The result is kept for an hour, in memory alone, and nobody "
+    "else sees it."
 )
 
 
@@ -48,16 +48,14 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
     if bool(path) == bool(repository):
         raise UserError("Give a file or a repository, one of them.")
     yield markup.progress(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
-    source, plan = (
-        (hub.fetched(repository), drawn_plan(a))
-        if repository
-        else (own_samples.opened(path, a.source.dataset), (None, 0))
-    )
-    if source.info.dataset != a.source.dataset:
-        raise UserError(
-            f"A is about '{a.source.dataset}', and B would be about '{source.info.dataset}'. Choose another A."
-        )
-    scorers = store.judges.scorers(a.source.dataset)
+    dataset = a.source.dataset
+    if repository:
+        source, plan = hub.fetched(repository), drawn_plan(a)
+    else:
+        source, plan = own_samples.opened(path, dataset), (None, 0)
+    if source.info.dataset != dataset:
+        raise UserError(f"{source.name} is of the data set {source.info.dataset}, and A of {dataset}.")
+    scorers = store.judges.scorers(dataset)
     if {scorer.id for scorer in scorers} != set(a.scorers):
         raise UserError("A was scored by other judges than the ones here. Choose another report as A.")
     for part in by_image(source, scorers, *plan):
@@ -65,13 +63,17 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Give fewer images.")
         half = "Drawing" if repository and part.done < part.total // 2 else "Judging"
         yield markup.progress(part.done, part.total, f"{half} {source.name}"), gr.skip()
-    told = f"B is {source.info.given}, {plural(len(part.report.table), 'image')}."
+    told = f"B is {source.info.given}, {_counted(part.report)}."
     mine = (f"yours: {title(source, part.report)}", store.shelf.put(part.report))
-    yield _line(told), gr.update(choices=[mine, *choices(store.reports())], value=mine[1])
+    yield _line(told), gr.update(choices=[mine, *choices(alike(store.reports(), dataset))], value=mine[1])
 
 
 def title(source: ImageSource, report: Report) -> str:
-    return f"{source.name} · {plural(len(report.table), 'image')}"
+    return f"{source.name} · {_counted(report)}"
+
+
+def _counted(report: Report) -> str:
+    return plural(len(report.table), classes.noun(report.source.dataset))
 
 
 def drawn_plan(a: Report) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from app import markup, sprites
 from app.verdicts import probabilities
-from app.words import JUDGES, METRICS, probability, show
+from app.words import JUDGES, LETTERS, METRICS, probability, show
 from diffusion_core.data import DataSpec
 from eval.shape import MEASURES
 
@@ -36,12 +36,14 @@ def card(
         f"<figcaption>{escape(title)}<small>distance {distance:.2f}</small></figcaption></figure>"
         for title, found, distance in near
     )
-    found = f"<h2>Nearest real {data.nouns}</h2><div class='nears'>{neighbours}</div>" if near else ""
+    beside = shapes(row, real)
+    measured = f"<h2>Beside real images of {shown}</h2>{beside}" if beside else ""
+    nearest = f"<h2>Nearest real {data.nouns}</h2><div class='nears'>{neighbours}</div>" if near else ""
     return (
         f'<section class="digit-card" aria-label="{name}">{picture}'
-        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label, data.class_names)}"
-        f"<h2>Beside real images of {shown}</h2>{shapes(row, real)}</div>"
-        f"<div>{found}<h2>The same {data.noun} again</h2>{markup.copyable(command, 'Copy the command')}</div></section>"
+        f"<div><h2>What the judges read in it, in %</h2>{readings(row, label, data.class_names)}{measured}</div>"
+        f"<div>{nearest}<h2>The same {data.noun} again</h2>"
+        f"{markup.copyable(command, 'Copy the command')}</div></section>"
     )
 
 
@@ -58,13 +60,16 @@ def readings(row: Mapping, label: int, names: Sequence[str]) -> str:
             for d, value in enumerate(p)
         )
         lines.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    table = f'<table class="readings"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
+    kind = " named" if max(map(len, names), default=0) > LETTERS else ""
+    table = (
+        f'<table class="readings{kind}"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    )
     return f'<div class="scroll" role="region" tabindex="0" aria-label="Probabilities by judge and class">{table}</div>'
 
 
 def shapes(row: Mapping, real: Mapping | None) -> str:
-    """CLIP margin and shape measures, and how many real images of the class have less."""
+    """CLIP margin and shape measures, and how many real images of the class have less; nothing without either."""
     rows = []
     for key in ("clip_margin", *MEASURES):
         if key not in row:
@@ -74,4 +79,4 @@ def shapes(row: Mapping, real: Mapping | None) -> str:
         if real is not None and key in real:
             place = f"above {100 * float((np.asarray(real[key]) < value).mean()):.0f} %"
         rows.append((entry.title, show(value, entry.unit), place))
-    return markup.table(("measure", "here", "of real ones"), rows, "This image beside real ones")
+    return markup.table(("measure", "here", "of real ones"), rows, "This image beside real ones") if rows else ""

@@ -4,11 +4,11 @@ from html import escape
 
 import numpy as np
 
-from app import markup, matrix, words
+from app import classes, markup, matrix, words
 from eval.pairs import are_pairs, matrix_difference, paired_rows
 from eval.report import Report
 
-Cell = tuple[int, int]  # the digit asked for, the digit read
+Cell = tuple[int, int]  # the class asked for, the class read
 
 
 def comparable(a: Report, b: Report, judge: str) -> bool:
@@ -21,14 +21,15 @@ def default_cell(a: Report, b: Report, judge: str) -> Cell:
     changed = np.abs(matrix_difference(a, b, judge))
     np.fill_diagonal(changed, 0)
     if not changed.any():
-        return matrix.default_cell(b.confusions[judge])
+        return matrix.default_cell(b.confusions[judge], classes.pair(b.source.dataset, b.confusions[judge]))
     r, c = np.unravel_index(changed.argmax(), changed.shape)
     return int(r), int(c)
 
 
 def grid(a: Report, b: Report, judge: str, cell: Cell) -> str:
     """B's matrix minus A's; a cell opens its pairs."""
-    return matrix.change(a.confusions[judge], b.confusions[judge], cell, words.the(judge))
+    names = b.source.class_names
+    return matrix.change(a.confusions[judge], b.confusions[judge], names, cell, words.the(judge))
 
 
 def pairs_of(a: Report, b: Report, judge: str, cell: Cell) -> list[tuple[int, int]]:
@@ -43,11 +44,11 @@ def pairs_of(a: Report, b: Report, judge: str, cell: Cell) -> list[tuple[int, in
 
 def about(a: Report, b: Report, judge: str, cell: Cell) -> str:
     """ "Asked for 5, read as 6 by the classifier: 3 in A, 1 in B, 0 in both." """
-    r, c = cell
+    (r, c), names = cell, a.source.class_names
     before, after = a.confusions[judge][r][c], b.confusions[judge][r][c]
     both = before + after - len(pairs_of(a, b, judge, cell))
     return (
-        f"Asked for {r}, read as {c} by {words.the(judge)}: {before:,} in A, {after:,} in B, "
+        f"Asked for {names[r]}, read as {names[c]} by {words.the(judge)}: {before:,} in A, {after:,} in B, "
         f"{both:,} of them the same label and seed."
     )
 

@@ -15,24 +15,24 @@ FLIPS = 8  # shown of a judge; all of them with --json
 
 
 def lines(comparison: Comparison, pairs: dict) -> list[str]:
-    """The main metrics, the first of them digit by digit, the flips, what differs in the making, the verdict."""
+    """The main metrics, the first of them class by class, the flips, what differs in the making, the verdict."""
     overall = {row.metric: row for row in comparison.rows if row.scope == "overall"}
     shown = [overall[metric] for metric in MAIN if metric in overall]
     rest = len(overall) - len(shown)
     out = [f"A: {comparison.a}", f"B: {comparison.b}", "", _line("", "A", "B", "B − A", "p")]
     out += [_row(words.METRICS[row.metric].title, row) for row in shown]
     out += [f"({rest} more metrics: --json or --out)"] if rest else []
-    out += _digits(comparison, shown[0].metric) if shown else []
+    out += _classes(comparison, shown[0].metric) if shown else []
     out += ["", *_flips(comparison, pairs.get("flips", {}))]
     out += [line for note in comparison.notes for line in _wrapped(note)]
     made = [f"{key}: {a} | {b}" for key, a, b in pairs["config"]]
     return [*out, *(["Made differently (A | B):", *made] if made else []), "", *_wrapped(comparison.verdict)]
 
 
-def _digits(comparison: Comparison, metric: str) -> list[str]:
+def _classes(comparison: Comparison, metric: str) -> list[str]:
     rows = [row for row in comparison.rows if row.metric == metric and row.scope != "overall"]
     title = words.METRICS[metric].title
-    head = ["", f"{title}, digit by digit; p after Holm's correction over the digits:"]
+    head = ["", f"{title}, class by class; p after Holm's correction over the classes:"]
     return [*head, *(_row(comparison.class_names[int(row.scope)], row) for row in rows)]
 
 
@@ -54,7 +54,7 @@ def _flips(comparison: Comparison, flips: dict) -> list[str]:
     found = []
     for judge, sides in flips.items():
         for side, right in (("gained", "B"), ("lost", "A")):
-            some = ", ".join(f"{f['label']} (seed {f['seed']})" for f in sides[side][:FLIPS])
+            some = ", ".join(f"{comparison.class_names[f['label']]} (seed {f['seed']})" for f in sides[side][:FLIPS])
             more = ", ..." if len(sides[side]) > FLIPS else ""
             what = f"{words.JUDGES[judge]}: only {right} is right on {len(sides[side])}"
             found += _wrapped(f"{what}: {some}{more}" if some else what)

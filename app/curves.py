@@ -16,10 +16,10 @@ LOGGED = {
     "lr": "Learning rate",
     "reward": "Reward (of a tuning)",
 }
-# Of the looks that judges had at the same digits: metric -> how it is called beside others, and its scale.
+# Of the looks that judges had at the same images: metric -> how it is called beside others, and its scale.
 LOOKED = {
-    "accuracy": ("Digits read right (%)", {"accuracy": "classifier", "second_accuracy": "second classifier"}, 100),
-    "clip": ("CLIP score (%)", {"clip_probability": "all digits"}, 100),
+    "accuracy": ("Images read right (%)", {"accuracy": "classifier", "second_accuracy": "second classifier"}, 100),
+    "clip": ("CLIP score (%)", {"clip_probability": "all images"}, 100),
     "heldout": ("CLIP margin", {"clip_margin": "captions", "heldout_margin": "captions held out"}, 1),
     "fd": ("Frechet distance", {"fd": "classifier", "second_fd": "second classifier"}, 1),
     "recall": ("Recall (%)", {"recall": "classifier", "second_recall": "second classifier"}, 100),
@@ -29,13 +29,16 @@ DASHES = ("solid", "dot", "dash", "dashdot")
 POINTS = 600  # a line; more than a screen can show
 
 
-def training(runs: Sequence[Run], colour: dict[str, str], shown: str, smoothing: float, log_x: bool) -> go.Figure:
+def training(
+    runs: Sequence[Run], colour: dict[str, str], shown: str, smoothing: float, log_x: bool, names: Sequence[str] = ()
+) -> go.Figure:
     """One line a run, or four where the loss is split by noise level; the raw values faint behind a smoothed one.
 
-    Of what judges saw on the way as many lines a run as metrics are shown; of CLIP's score, one for each digit too.
+    Of what judges saw on the way as many lines a run as metrics are shown; of CLIP's score, one for each class too.
+    `names`: of the classes, where they are known.
     """
     if shown in LOOKED:
-        return looked(runs, colour, shown, log_x)
+        return looked(runs, colour, shown, log_x, names)
     figure = go.Figure(layout=layout(SHOWN[shown], "images seen"))
     for run, dash in zip(runs, (DASHES * len(runs))[: len(runs)], strict=True):
         if shown != "quarters":
@@ -56,16 +59,17 @@ def has(run: Run, shown: str) -> bool:
     return shown != "reward" or bool(np.isfinite(run.columns["reward"]).any())
 
 
-def looked(runs: Sequence[Run], colour: dict[str, str], shown: str, log_x: bool) -> go.Figure:
+def looked(runs: Sequence[Run], colour: dict[str, str], shown: str, log_x: bool, names: Sequence[str]) -> go.Figure:
     """A point a look, joined."""
     title, metrics, scale = LOOKED[shown]
     figure = go.Figure(layout=layout(title, "images seen"))
     for run in runs:
         x = [max(look["images"], 1) if log_x else look["images"] for look in run.looks]
         if shown == "clip" and len(runs) == 1:
-            for digit in run.looks[0]["per_class"] if run.looks else ():
-                y = [scale * look["per_class"][digit]["clip_probability"] for look in run.looks]
-                figure.add_trace(_dots(x, y, f"digit {digit}", colour[run.name], "solid", 0.3))
+            for label in run.looks[0]["per_class"] if run.looks else ():
+                y = [scale * look["per_class"][label]["clip_probability"] for look in run.looks]
+                name = names[int(label)] if names else f"class {label}"
+                figure.add_trace(_dots(x, y, name, colour[run.name], "solid", 0.3))
         for (metric, name), dash in zip(metrics.items(), DASHES, strict=False):
             y = [None if look.get(metric) is None else scale * look[metric] for look in run.looks]
             figure.add_trace(_dots(x, y, name if len(runs) == 1 else f"{run.name}, {name}", colour[run.name], dash))

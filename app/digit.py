@@ -48,9 +48,10 @@ def more_like(store: Store, named) -> str:
     labels, others = labels.repeat(ALIKE), seed + 1 + torch.arange(ALIKE)
     images = varied(checkpoint, image.repeat(ALIKE, 1, 1, 1), labels, others, config, NOISED_TO)
     *_, (columns, _) = store.judges.verdicts(images, labels, checkpoint.meta.dataset)
-    said = verdicts({key: value.numpy() for key, value in columns.items()}, labels.numpy())
-    uris, name = sprites.thumbnails(images), checkpoint.spec.class_names[label]
-    items = [markup.sample(uris[i], label, int(others[i]), said[i], "noise") for i in range(ALIKE)]
+    names, called = checkpoint.spec.class_names, checkpoint.spec.called(label)
+    said = verdicts({key: value.numpy() for key, value in columns.items()}, labels.numpy(), names)
+    uris, name = sprites.thumbnails(images), names[label]
+    items = [markup.sample(uris[i], called, int(others[i]), said[i], "noise") for i in range(ALIKE)]
     told = f"Noised to level {NOISED_TO:g}, where its pose and weight mostly survive, and denoised with other noise."
     return (
         f'<section class="alike"><h2>{ALIKE} more like {escape(name)}, seed {seed}</h2>{markup.note(told)}'

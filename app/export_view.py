@@ -24,8 +24,8 @@ LARGE = 60_000  # images of the second command: as many as MNIST has to train on
 class Sight:
     """What was seen of a set while it was drawn: a few images of each reason, how many there were, and its first."""
 
-    def __init__(self, names: tuple[str, ...], class_names: tuple[str, ...]):
-        self.names, self.class_names = names, class_names
+    def __init__(self, names: tuple[str, ...], data: DataSpec):
+        self.names, self.data = names, data
         self.few: dict[str, list[str]] = defaultdict(list)
         self.counts = dict.fromkeys(names, 0)
         self.first: Tensor | None = None
@@ -44,9 +44,8 @@ class Sight:
             self.counts[name] += 1
             if len(self.few[name]) < FEW:
                 uri = sprites.thumbnails(out.images[row : row + 1])[0]
-                self.few[name].append(
-                    markup.sample(uri, label, seed, (), value=f"{self.class_names[label]}: {_value(name, value)}")
-                )
+                said = f"{self.data.class_names[label]}: {_value(name, value)}"
+                self.few[name].append(markup.sample(uri, self.data.called(label), seed, (), value=said))
 
 
 class Finished(NamedTuple):

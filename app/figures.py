@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.words import METRICS, Metric, long_title, show, show_interval
+from app.words import METRICS, REAL_IMAGES, Metric, long_title, show, show_interval
 from eval.formats import SCALE
 from eval.metrics import Estimate
 
@@ -17,29 +17,32 @@ from eval.metrics import Estimate
 BLUE, ORANGE, REAL = "#3b73c4", "#e08a2e", "#5d9c7b"
 HEIGHT = 360
 
-PerClass = dict[str, dict[str, Estimate]]  # "0".."9" -> metric -> Estimate
+PerClass = dict[str, dict[str, Estimate]]  # "0", "1", ... -> metric -> Estimate
 
 
-def score_bars(per_class: PerClass, reference: PerClass | None, metric: str, colour: str = BLUE) -> go.Figure:
-    """One bar a digit with its 95 % interval; a line across it where real digits stand."""
+def score_bars(
+    per_class: PerClass, reference: PerClass | None, metric: str, names: Sequence[str], colour: str = BLUE
+) -> go.Figure:
+    """One bar a class with its 95 % interval; a line across it where real images stand. `names` of the classes."""
     entry = METRICS[metric]
     floor = _floor(entry, [per_class, reference or {}])
     figure = _figure(entry, floor)
-    figure.add_trace(_marks(per_class, entry, "generated", colour, floor))
+    figure.add_trace(_marks(per_class, entry, names, "generated", colour, floor))
     if reference:
-        figure.add_trace(_ceiling(reference, entry))
+        figure.add_trace(_ceiling(reference, entry, names))
     return figure
 
 
 def compare_bars(
-    a: PerClass, b: PerClass, names: tuple[str, str], metric: str, colours: tuple[str, str] = (BLUE, ORANGE)
-) -> go.Figure:
-    """Two bars a digit, A and B, each with its 95 % interval."""
+    a: PerClass, b: PerClass, sides: tuple[str, str], metric: str, names: Sequence[str],
+    colours: tuple[str, str] = (BLUE, ORANGE),
+) -> go.Figure:  # fmt: skip
+    """Two bars a class, A and B (`sides`: what they are called), each with its 95 % interval."""
     entry = METRICS[metric]
     floor = _floor(entry, [a, b])
     figure = _figure(entry, floor)
-    figure.add_trace(_marks(a, entry, f"A · {names[0]}", colours[0], floor))
-    figure.add_trace(_marks(b, entry, f"B · {names[1]}", colours[1], floor))
+    figure.add_trace(_marks(a, entry, names, f"A · {sides[0]}", colours[0], floor))
+    figure.add_trace(_marks(b, entry, names, f"B · {sides[1]}", colours[1], floor))
     return figure
 
 
@@ -80,19 +83,19 @@ def reliability(bins: list[dict], name: str) -> go.Figure:
 
 
 def distribution(
-    values: np.ndarray, real: np.ndarray | None, title: str, unit: str, digit: int, own: str = BLUE
+    values: np.ndarray, real: np.ndarray | None, title: str, unit: str, name: str, own: str = BLUE
 ) -> go.Figure:  # fmt: skip
-    """Histogram of a score over one digit's samples, beside that of real digits; shares, so that both may be any n."""
+    """Histogram of a score over one class's samples, beside that of real images; shares, so that both may be any n."""
     scale = SCALE.get(unit, 1.0)
     ends = np.concatenate([part for part in (values, real) if part is not None]) * scale
     low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
     bins = {"start": low, "end": high + 1e-9, "size": max((high - low) / 30, 1e-6)}
-    figure = go.Figure(layout=layout(f"share of {digit}s (%)", title + (f" ({unit})" if unit else "")))
-    for name, part, colour in (("generated", values, own), ("real test digits", real, REAL)):
+    figure = go.Figure(layout=layout(f"images of {name} (%)", title + (f" ({unit})" if unit else "")))
+    for shown, part, colour in (("generated", values, own), (REAL_IMAGES, real, REAL)):
         if part is not None:
             figure.add_trace(
                 go.Histogram(
-                    x=scale * part, name=name, xbins=bins, histnorm="percent", opacity=0.6, marker={"color": colour}
+                    x=scale * part, name=shown, xbins=bins, histnorm="percent", opacity=0.6, marker={"color": colour}
                 )
             )
     return figure.update_layout(barmode="overlay", height=300)
@@ -101,7 +104,7 @@ def distribution(
 def odds(
     values: Sequence[np.ndarray], real: Sequence[np.ndarray] | None, names: tuple[str, str], end: float
 ) -> go.Figure:
-    """Two histograms over log10 odds from -end to end, one a digit, and as lines those of real digits; shares."""
+    """Two histograms over log10 odds from -end to end, one a class, and as lines those of real images; shares."""
     figure = go.Figure(layout=layout("share (%)", f"{names[0]} \u2190 odds, powers of ten \u2192 {names[1]}"))
     edges = np.linspace(-end, end, 25)
     middles = (edges[1:] + edges[:-1]) / 2
@@ -121,26 +124,27 @@ def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, 100 * counts / max(len(values), 1), None)
 
 
-def recognition(found: dict, pair: tuple[int, int]) -> go.Figure:
-    """Share of each digit's images recognised at every noise level without the label; `pair` stands out, t50 marked."""
+def recognition(found: dict, pair: tuple[int, int], names: Sequence[str] = ()) -> go.Figure:
+    """Share of each class's images recognised at every noise level without the label; `pair` stands out, t50 marked.
+
+    `names`: of the classes; where there are none they go by their numbers.
+    """
     section, sigmas = found["blind"] or found, found["sigmas"]
     figure = go.Figure(layout=layout("recognised (%)", "noise level, falling"))
-    for name, curves in section["per_class"].items():
-        own = int(name) in pair
-        colour = (BLUE, ORANGE)[pair.index(int(name))] if own else "#808080"
+    for label, curves in section["per_class"].items():
+        own, name = int(label) in pair, names[int(label)] if names else f"class {label}"
+        colour = (BLUE, ORANGE)[pair.index(int(label))] if own else "#808080"
         shares = [Estimate(**e) for e in curves["recognised"]]
         figure.add_trace(
             go.Scatter(
-                name=f"digit {name}",
+                name=name,
                 x=sigmas,
                 y=[_scaled(e.value, 100) for e in shares],
                 mode="lines+markers" if own else "lines",
                 line={"color": colour, "width": 3 if own else 1},
                 opacity=1 if own else 0.45,
                 showlegend=own,
-                hovertext=[
-                    f"digit {name}, noise {s:.2f}: {show(e.value)}" for s, e in zip(sigmas, shares, strict=True)
-                ],
+                hovertext=[f"{name}, noise {s:.2f}: {show(e.value)}" for s, e in zip(sigmas, shares, strict=True)],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
         )
@@ -159,13 +163,15 @@ def _floor(entry: Metric, groups: list[PerClass]) -> float:
     return next((start for start in (90.0, 80.0, 60.0) if 100 * min(lows) > start + 1), 0.0)
 
 
-def _marks(per_class: PerClass, entry: Metric, name: str, colour: str, floor: float) -> go.Bar | go.Scatter:
+def _marks(
+    per_class: PerClass, entry: Metric, names: Sequence[str], name: str, colour: str, floor: float
+) -> go.Bar | go.Scatter:
     """Bars where the axis starts at 0. Where it does not, a bar's length would lie: points instead."""
-    digits, scale = sorted(per_class), _scale(entry)
-    found = [per_class[d][entry.key] for d in digits]
+    labels, scale = sorted(per_class, key=int), _scale(entry)
+    found = [per_class[label][entry.key] for label in labels]
     common = {
         "name": name,
-        "x": digits,
+        "x": [names[int(label)] for label in labels],
         "y": [_scaled(e.value, scale) for e in found],
         "offsetgroup": name,
         "error_y": {
@@ -177,7 +183,7 @@ def _marks(per_class: PerClass, entry: Metric, name: str, colour: str, floor: fl
             "width": 4,
             "color": colour if floor else "#808080",
         },
-        "hovertext": [_hover(d, e, entry.unit) for d, e in zip(digits, found, strict=True)],
+        "hovertext": [_hover(names[int(d)], e, entry.unit) for d, e in zip(labels, found, strict=True)],
         "hovertemplate": "%{hovertext}<extra>" + name + "</extra>",
     }
     if floor:
@@ -185,28 +191,28 @@ def _marks(per_class: PerClass, entry: Metric, name: str, colour: str, floor: fl
     return go.Bar(marker={"color": colour, "line": {"width": 0}}, **common)
 
 
-def _ceiling(reference: PerClass, entry: Metric) -> go.Scatter:
-    digits, scale = sorted(reference), _scale(entry)
-    found = [reference[d][entry.key] for d in digits]
+def _ceiling(reference: PerClass, entry: Metric, names: Sequence[str]) -> go.Scatter:
+    labels, scale = sorted(reference, key=int), _scale(entry)
+    found = [reference[label][entry.key] for label in labels]
     return go.Scatter(
-        name="real test digits",
-        x=digits,
+        name=REAL_IMAGES,
+        x=[names[int(label)] for label in labels],
         y=[_scaled(e.value, scale) for e in found],
         offsetgroup="generated",  # over the marks, not beside them
         mode="markers",
         marker={"symbol": "line-ew-open", "size": 20, "color": REAL, "line": {"width": 3, "color": REAL}},
-        hovertext=[_hover(d, e, entry.unit) for d, e in zip(digits, found, strict=True)],
-        hovertemplate="%{hovertext}<extra>real test digits</extra>",
+        hovertext=[_hover(names[int(d)], e, entry.unit) for d, e in zip(labels, found, strict=True)],
+        hovertemplate=f"%{{hovertext}}<extra>{REAL_IMAGES}</extra>",
     )
 
 
 def _figure(entry: Metric, floor: float) -> go.Figure:
     unit = f" ({entry.unit})" if entry.unit else ""
     title = long_title(entry) + unit + (f", from {floor:g}" if floor else "")
-    figure = go.Figure(layout=layout(title, "digit asked for"))
+    figure = go.Figure(layout=layout(title, "class asked for"))
     bounds = [floor, 100.4 if floor >= 80 else 101] if entry.unit == "%" else None
     return figure.update_layout(
-        xaxis={"type": "category", "showgrid": False},
+        xaxis={"type": "category", "showgrid": False, "automargin": True},
         yaxis={"range": bounds},
         bargap=0.35,
         bargroupgap=0.08,
@@ -247,5 +253,5 @@ def _gap(high: float | None, low: float | None, scale: float) -> float:
     return 0.0 if high is None or low is None else max(0.0, high - low) * scale
 
 
-def _hover(digit: str, e: Estimate, unit: str) -> str:
-    return f"digit {digit}: {show(e.value, unit)}<br>95 % interval {show_interval(e, unit)}<br>n = {e.n:,}"
+def _hover(name: str, e: Estimate, unit: str) -> str:
+    return f"{name}: {show(e.value, unit)}<br>95 % interval {show_interval(e, unit)}<br>n = {e.n:,}"

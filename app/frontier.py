@@ -1,4 +1,4 @@
-"""What each way to fewer misread digits costs in variety, as `frontier.json` beside tuned weights has it. No gradio."""
+"""What each way to fewer misread images costs in variety, as `frontier.json` beside tuned weights has it. No gradio."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 
 from app.figures import BLUE, ORANGE, layout
 from app.figures import REAL as GREY
-from app.words import show, show_interval
+from app.words import REAL_IMAGES, show, show_interval
 from diffusion_core.errors import UserError
 from eval.metrics import Estimate
 
 FRONTIER = "frontier.json"
-REAL, GUIDED, TUNED, CLIP = "real test digits", "guidance", "tuned", "CLIP guidance"
+REAL, GUIDED, TUNED, CLIP = "real test digits", "guidance", "tuned", "CLIP guidance"  # in the file
 # way -> colour, what its numbers are in words
 WAYS = {
     GUIDED: (BLUE, "parent, guidance {:g}"),
@@ -57,7 +57,7 @@ def figure(points: Sequence[Point], metric: str) -> go.Figure:
             shown.add_trace(_trace(line, metric, way, colour, words))
     real = [p for p in points if p.way == REAL]
     if real:
-        shown.add_trace(_trace(real, metric, REAL, GREY, REAL, symbol="diamond"))
+        shown.add_trace(_trace(real, metric, REAL_IMAGES, GREY, REAL_IMAGES, symbol="diamond"))
     return shown.update_layout(height=320)
 
 

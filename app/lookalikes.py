@@ -1,24 +1,23 @@
-"""Two digits that are taken for one another: how often, by whom, and which samples lie between them. No gradio."""
+"""Two classes that are taken for one another: how often, by whom, and which samples lie between them. No gradio."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
 
-from app import markup, sprites
+from app import classes, markup, sprites
 from app.verdicts import probabilities, verdicts
 from app.words import JUDGES, show, show_interval, the
 from diffusion_core.errors import UserError
 from eval.metrics import Estimate, difference, wilson
 from eval.report import Report
 
-PAIR = (5, 6)  # shown first
-BORDER = 8  # samples of either digit that are shown
+BORDER = 8  # samples of either class that are shown
 FARTHEST = 6.0  # powers of ten; odds beyond are drawn there
 
 
 def share(report: Report, judge: str, asked: int, read: int) -> Estimate:
-    """How many of the digits `asked` this judge reads as `read`. `UserError` where it did not score the report."""
+    """The share of class `asked` that this judge reads as `read`. `UserError` where it did not score the report."""
     if judge not in report.confusions:
         raise UserError(f"{JUDGES[judge]} did not score this report. Choose another judge.")
     counts = report.confusions[judge][asked]
@@ -26,13 +25,15 @@ def share(report: Report, judge: str, asked: int, read: int) -> Estimate:
 
 
 def lead(report: Report, real: Report | None, judge: str, pair: tuple[int, int]) -> str:
-    """ "The classifier reads 1 of 200 5s as 6, more than real ones (0.1 %).", and the same the other way round."""
+    """ "The classifier reads 1 of 200 images of 5 as 6, more than of real ones (0.1 %).", and the other way round."""
     return " ".join(_way(report, real, judge, asked, read) for asked, read in (pair, pair[::-1]))
 
 
 def _way(report: Report, real: Report | None, judge: str, asked: int, read: int) -> str:
     ours = share(report, judge, asked, read)
-    text = f"{the(judge)} reads {round((ours.value or 0) * ours.n):,} of {ours.n:,} {asked}s as {read}"
+    names = report.source.class_names
+    count = f"{round((ours.value or 0) * ours.n):,} of {ours.n:,}"
+    text = f"{the(judge)} reads {count} images of {names[asked]} as {names[read]}"
     text = text[0].upper() + text[1:]
     if real is None or judge not in real.confusions:
         return f"{text}."
@@ -40,33 +41,36 @@ def _way(report: Report, real: Report | None, judge: str, asked: int, read: int)
     gap = difference(theirs, ours)
     if gap.low is None:
         return f"{text}."
-    said = "more than" if gap.low > 0 else "fewer than" if gap.high < 0 else "not told apart from"
+    said = "more than of" if gap.low > 0 else "fewer than of" if gap.high < 0 else "not told apart from"
     return f"{text}, {said} real ones ({show(theirs.value)})."
 
 
 def by_judge(report: Report, real: Report | None, pair: tuple[int, int]) -> str:
     """A row a judge: both ways, generated and real."""
-    head = ["judge"]
+    head, names = ["judge"], report.source.class_names
     for asked, read in (pair, pair[::-1]):
-        head += [f"{asked} read as {read}", *(["real digits"] if real else [])]
+        head += [f"{names[asked]} read as {names[read]}", *(["real images"] if real else [])]
     rows = [
         (JUDGES[judge], *[_said(share(r, judge, *way)) for way in (pair, pair[::-1]) for r in (report, real) if r])
         for judge in JUDGES
         if judge in report.confusions and (real is None or judge in real.confusions)
     ]
-    return markup.table(head, rows, f"{pair[0]} and {pair[1]} by judge")
+    return markup.table(head, rows, f"{names[pair[0]]} and {names[pair[1]]} by judge")
 
 
-def by_report(reports: Iterable[tuple[str, Report]], judge: str, pair: tuple[int, int]) -> str:
-    """A row a report (its name first), as one judge reads them."""
+def by_report(
+    reports: Iterable[tuple[str, Report]], names: Sequence[str], judge: str, pair: tuple[int, int]
+) -> str:  # fmt: skip
+    """A row a report of one data set (its name first), as one judge reads them; `names` of the classes."""
     ways = (pair, pair[::-1])
     rows = [
         (name, *[_said(share(report, judge, *way)) for way in ways])
         for name, report in reports
-        if judge in report.confusions and max(pair) < len(report.source.class_names)
+        if judge in report.confusions
     ]
-    head = ["digits", *(f"{asked} read as {read}" for asked, read in ways)]
-    return markup.table(head, rows, f"{pair[0]} and {pair[1]}, report by report, read by {the(judge)}")
+    head = ["images", *(f"{names[asked]} read as {names[read]}" for asked, read in ways)]
+    title = f"{names[pair[0]]} and {names[pair[1]]}, report by report, read by {the(judge)}"
+    return markup.table(head, rows, title)
 
 
 def _said(e: Estimate) -> tuple[str, str]:
@@ -89,11 +93,12 @@ def gallery(report: Report, judge: str, asked: int, other: int) -> str:
     """The samples of `asked` nearest to `other`, each with the verdicts of all judges."""
     rows = border(report, judge, asked, other)
     table = report.table.iloc[rows]
-    said = verdicts(table, table["label"].to_numpy())
-    name = "no." if report.source.kind == "real" else "seed"
+    names = report.source.class_names
+    said = verdicts(table, table["label"].to_numpy(), names)
+    alt, name = classes.called(names[asked], report.source.dataset), "no." if report.source.kind == "real" else "seed"
     items = [
-        markup.sample(uri, asked, int(seed), lines, name)
+        markup.sample(uri, alt, int(seed), lines, name)
         for uri, seed, lines in zip(sprites.thumbnails(report.images[rows]), table["seed"], said, strict=True)
     ]
-    title = f"{asked}s that look most like a {other}"
+    title = f"Images of {names[asked]} that look most like {names[other]}"
     return f"<h2>{escape(title)}</h2>" + markup.samples(items, title)

@@ -1,4 +1,4 @@
-"""The looks at a run, `evaluations.jsonl`: a line a look, what the judges made of the same digits then. No gradio."""
+"""The looks at a run, `evaluations.jsonl`: a line a look, what the judges made of the same images then. No gradio."""
 
 import json
 from pathlib import Path

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 
+from app.sprites import side
 from app.verdicts import Verdict
-from app.words import JUDGES, SHORT, probability
+from app.words import JUDGES, LETTERS, SHORT, probability
+
+TILE = 56  # pixels of the screen that an image is about as large as, in lists
 
 
 def note(text: str, kind: str = "note") -> str:
@@ -13,30 +16,42 @@ def note(text: str, kind: str = "note") -> str:
 
 
 def image(uri: str, alt: str) -> str:
-    return f'<img class="pixels" src="{uri}" alt="{escape(alt)}" width="28" height="28">'
+    """An image (data URI) with what it is; lists show each of its pixels as a whole number of the screen's."""
+    size = side(uri)
+    tile = size * whole_times(size, TILE)
+    return (
+        f'<img class="pixels" src="{uri}" alt="{escape(alt)}" width="{size}" height="{size}" '
+        f'style="--tile-px:{tile}px">'
+    )
+
+
+def whole_times(size: int, wanted: int) -> int:
+    """How many times as large `size` pixels are shown to be about `wanted`: at least once."""
+    return max(1, round(wanted / size))
 
 
 def verdict_line(verdict: Verdict) -> str:
     """ "✓ Classifier 5 · 99 %": right and wrong differ in sign, in words and in colour."""
     kind, sign, spoken = ("right", "✓", "reads") if verdict.right else ("wrong", "✗", "misreads it as")
     name = JUDGES[verdict.judge]
-    says = f"{name} {spoken} {verdict.judged}, probability {probability(verdict.p_judged)}"
+    says = f"{name} {spoken} {verdict.read}, probability {probability(verdict.p_judged)}"
     return (
         f'<span class="verdict {kind}"><span class="visually-hidden">{escape(says)}</span>'
-        f'<span aria-hidden="true"><i>{sign}</i> {SHORT[verdict.judge]} <b>{verdict.judged}</b> '
+        f'<span aria-hidden="true"><i>{sign}</i> {SHORT[verdict.judge]} <b>{escape(verdict.read)}</b> '
         f"<em>{probability(verdict.p_judged)}</em></span></span>"
     )
 
 
 def sample(
-    uri: str, label: int, seed: int, verdicts: Sequence[Verdict], seed_name: str = "seed", value: str = ""
+    uri: str, name: str, seed: int, verdicts: Sequence[Verdict], seed_name: str = "seed", value: str = ""
 ) -> str:
-    """A thumbnail with its name, verdicts and perhaps a value: one item of a `samples` list."""
+    """A thumbnail with its verdicts and perhaps a value: one item of a `samples` list. `name`: what it should show."""
     lines = "".join(verdict_line(v) for v in verdicts)
     wrong = "" if all(v.right for v in verdicts) else " wrong"
+    worded = " worded" if any(len(v.read) > LETTERS for v in verdicts) else ""
     shown = f"<b>{escape(value)}</b>" if value else ""
     return (
-        f'<li class="sample{wrong}">{image(uri, f"digit {label}, {seed_name} {seed}")}'
+        f'<li class="sample{wrong}{worded}">{image(uri, f"{name}, {seed_name} {seed}")}'
         f'<span class="caption"><span class="seed">{seed_name} {seed}</span>{shown}{lines}</span></li>'
     )
 

@@ -1,4 +1,4 @@
-"""A whole report in tables: what was found, every metric beside real digits, with n. No gradio."""
+"""A whole report in tables: what was found, every metric beside real images, with n. No gradio."""
 
 from collections.abc import Sequence
 from html import escape
@@ -13,13 +13,13 @@ from eval.words import SPACES, WORDS, Word
 SHOWN = 5  # findings before the rest is folded away
 NOTHING = Estimate(None, None, None, 0)
 GROUPS = {
-    "judges": ("What the judges read", "score", "real test digits"),
-    "shape": ("Shape", "mean", "real test digits"),
-    "memory": ("Beside training digits", "score", "real test digits"),
+    "judges": ("What the judges read", "score", "real test images"),
+    "shape": ("Shape", "mean", "real test images"),
+    "memory": ("Beside training images", "score", "real test images"),
 }
 SETS = ("fd", "kid", "precision", "recall", "density", "coverage", "vendi")
 FLOOR = (
-    "Small print: what as many real test digits score, the floor. All of these depend on n, so hold each against its "
+    "Small print: what as many real test images score, the floor. All of these depend on n, so hold each against its "
     "floor and never against a value at another n."
 )
 
@@ -28,14 +28,14 @@ def findings(report: Report) -> str:
     """What stands out, worst first; one calm line where nothing does."""
     found = [entry["text"] for entry in report.details.get("findings", [])]
     if not found:
-        return markup.note("Nothing unusual was found in these digits.", "found")
+        return markup.note("Nothing unusual was found in these images.", "found")
     first, rest = (_list(part) for part in (found[:SHOWN], found[SHOWN:]))
     more = f"<details><summary>{len(found) - SHOWN} more</summary>{rest}</details>" if rest else ""
     return f'<div class="findings"><h2>What stands out</h2>{first}{more}</div>'
 
 
 def tables(report: Report) -> str:
-    """Every metric over all digits: a table of each kind, what a network learns from them, when they are recognised."""
+    """Every metric over all images: a table of each kind, what a network learns from them, when they are recognised."""
     parts = [_group(report, group, *heads) for group, heads in GROUPS.items()]
     parts.insert(2, _missing(report))
     learned = report.details.get("accuracy_score")
@@ -56,7 +56,7 @@ def _group(report: Report, group: str, title: str, ours: str, real: str) -> str:
     if not entries:
         return ""
     rows = [_row(report, entry) for entry in entries]
-    return f"<h2>{escape(title)}</h2>" + markup.table(("over all digits", ours, real, "detectable", "n"), rows, title)
+    return f"<h2>{escape(title)}</h2>" + markup.table(("over all images", ours, real, "detectable", "n"), rows, title)
 
 
 def _row(report: Report, entry: Word) -> tuple:
@@ -77,7 +77,7 @@ def _sets(report: Report) -> str:
     heads = ("", *(f"in {SPACES[p].title}" for p in prefixes))
     n = report.metrics["overall"][f"{prefixes[0]}fd"].n
     note = markup.note(f"{FLOOR} n = {n:,} here, {_floor_n(report):,} in the floor.")
-    return f"<h2>As a set, beside real digits</h2>{note}" + markup.table(heads, rows, "Metrics of sets")
+    return f"<h2>As a set, beside real images</h2>{note}" + markup.table(heads, rows, "Metrics of sets")
 
 
 def _with_floor(report: Report, metric: str) -> tuple[str, str]:
@@ -93,11 +93,11 @@ def _floor_n(report: Report) -> int:
 
 
 def _missing(report: Report) -> str:
-    """Shapes of real digits that are rare among these, folded away where they are many."""
+    """Shapes of real images that are rare among these, folded away where they are many."""
     found = [entry["text"] for entry in report.details.get("missing", [])]
     if len(found) <= SHOWN:
         return _list(found)
-    return f"<details><summary>{len(found)} shapes of real digits are rare here</summary>{_list(found)}</details>"
+    return f"<details><summary>{len(found)} shapes of real images are rare here</summary>{_list(found)}</details>"
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -8,12 +8,15 @@ from eval.sources import ImageSource, open_source
 
 SUFFIXES = (".npz", ".zip")
 MAX_BYTES = 2 << 20
-MAX_UNPACKED = 16 << 20  # bytes of all files within; 2,000 pictures of 32x32 in colour need half of that
+MAX_UNPACKED = 16 << 20  # bytes of all files within; 2,000 images of 32 x 32 in colour need 6 million
 MAX_IMAGES = 2_000
 
 
-def opened(path: Path, dataset: str = "mnist") -> ImageSource:
-    """A file's images of a data set with their labels, and seeds if it has them. `UserError` in one line otherwise."""
+def opened(path: Path, dataset: str) -> ImageSource:
+    """The images of a file with their labels, and seeds if it has them. `UserError` in one line for any other file.
+
+    They must have the form of the data set's.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError("Give an .npz file, or a .zip of images.")
     if path.stat().st_size > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""A and B on the same labels and seeds: the pairs, the scores digit by digit, what made them. No gradio."""
+"""A and B on the same labels and seeds: the pairs, the scores class by class, what made them. No gradio."""
 
 from app import markup, words
 from eval.compare import Comparison, Row
@@ -15,8 +15,8 @@ ORDERS = {
 }
 
 
-def pairs(a: Report, b: Report, digit: str, order: str, judge: str) -> list[tuple[int, int]]:
-    """(row of A, row of B) of the pairs of one digit, or of all, as `order` asks; `judge` decides what is right."""
+def pairs(a: Report, b: Report, label: str, order: str, judge: str) -> list[tuple[int, int]]:
+    """(row of A, row of B) of the pairs of one class, or of all, as `order` asks; `judge` decides what is right."""
     if order in ("gained", "lost"):
         found = [(flip.row_a, flip.row_b) for flip in getattr(flips(a, b, judge), order)]
     elif order in Ends._fields:
@@ -25,11 +25,11 @@ def pairs(a: Report, b: Report, digit: str, order: str, judge: str) -> list[tupl
     else:
         found = _differing_first(a, b)
     labels = a.table["label"].to_numpy()
-    return [pair for pair in found if digit == ALL or labels[pair[0]] == int(digit)]
+    return [pair for pair in found if label == ALL or labels[pair[0]] == int(label)]
 
 
 def _differing_first(a: Report, b: Report) -> list[tuple[int, int]]:
-    """A judge that is right about one only counts twice, one that reads two digits counts once."""
+    """A judge that is right about one only counts twice, one that reads two classes counts once."""
     rows_a, rows_b = paired_rows(a, b)
     asked, weight = a.table["label"].to_numpy()[rows_a], 0
     for judge in words.JUDGES:
@@ -41,15 +41,15 @@ def _differing_first(a: Report, b: Report) -> list[tuple[int, int]]:
     return [(int(rows_a[i]), int(rows_b[i])) for i in order]
 
 
-def digits(comparison: Comparison, metric: str) -> str:
-    """One metric digit by digit: the difference and its p-value after Holm's correction."""
+def by_class(comparison: Comparison, metric: str) -> str:
+    """One metric class by class: the difference and its p-value after Holm's correction."""
     unit, rows = words.METRICS[metric].unit, []
     for row in comparison.rows:
         if row.metric == metric and row.scope != "overall":
             a, b = (words.show(e.value, unit) for e in (row.a, row.b))
             rows.append((comparison.class_names[int(row.scope)], a, b, difference(row, unit), told_apart(row)))
     title = words.long_title(words.METRICS[metric])
-    return markup.table(("digit", "A", "B", "B − A", "better"), rows, f"{title}, digit by digit") if rows else ""
+    return markup.table(("class", "A", "B", "B − A", "better"), rows, f"{title}, class by class") if rows else ""
 
 
 def difference(row: Row, unit: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from eval.report import Report
 from eval.words import JUDGES, SPACES, WORDS, Word, full_title
 
 WIDTH = 110
-COLUMNS = {  # what is shown digit by digit, and its short head
+COLUMNS = {  # what is shown class by class, and its short head
     "accuracy": "classifier",
     "second_accuracy": "second classifier",
     "knn_accuracy": "neighbours",
@@ -23,13 +23,13 @@ OVERALL = ("disagreement", "memorised", "nearer")
 
 
 def lines(report: Report) -> list[str]:
-    """Faults first; then every number with its interval, n and what real test digits score."""
+    """Faults first; then every number with its interval, n and what real test images score."""
     source, plan = report.source, report.plan
     head = f"{source.name}: n = {plan['count']:,}, seed {plan['seed']}"
     parts = [[head + (f", {source.settings}" if source.settings else "")]]
     parts += [
         part(report)
-        for part in (_found, _digits, _overall, _sets, _missing, _recognised, _learned, _judged, _unmeasured)
+        for part in (_found, _classes, _overall, _sets, _missing, _recognised, _learned, _judged, _unmeasured)
     ]
     return [line for part in parts if part for line in [*part, ""]]
 
@@ -43,8 +43,8 @@ def _found(report: Report) -> list[str]:
     return ["Found, worst first:", *_listed(found, FOUND)]
 
 
-def _digits(report: Report) -> list[str]:
-    """A row a digit, one for all, one for all real digits; shares in %, with their 95 % intervals."""
+def _classes(report: Report) -> list[str]:
+    """A row a class, one for all, one for all real images; shares in %, with their 95 % intervals."""
     metrics = [m for m in COLUMNS if m in report.metrics["overall"]]
     names = {str(d): report.source.class_names[d] for d in report.plan["labels"] if d >= 0}
     if not metrics or not names:
@@ -61,7 +61,7 @@ def _digits(report: Report) -> list[str]:
         f"{name:{wide}}{n:>7,}" + "".join(f"{_share(row.get(m), places[m]):>{CELL}}" for m in metrics)
         for name, n, row in rows
     ]
-    return ["Read as the digit asked for (accuracy), and CLIP's probability for it, in % [95 % interval]:", head, *body]
+    return ["Read as the class asked for (accuracy), and CLIP's probability for it, in % [95 % interval]:", head, *body]
 
 
 def _share(entry: Estimate | None, places: int) -> str:
@@ -71,7 +71,7 @@ def _share(entry: Estimate | None, places: int) -> str:
 
 
 def _overall(report: Report) -> list[str]:
-    """Judges that disagree, and what tells of copies of training digits."""
+    """Judges that disagree, and what tells of copies of training images."""
     rows = _rows(report, [WORDS[m] for m in OVERALL])
     return [_line("", "generated", "real", "", "n"), *rows] if rows else []
 
@@ -87,7 +87,7 @@ def _sets(report: Report) -> list[str]:
 
 
 def _rows(report: Report, words: list[Word]) -> list[str]:
-    """A line for every metric that has a value: beside it that of real digits, and the difference that would show."""
+    """A line for every metric that has a value: beside it that of real images, and the difference that would show."""
     out = []
     for word in words:
         ours, real = (r["overall"].get(word.key) for r in (report.metrics, report.reference.metrics))
@@ -105,7 +105,7 @@ def _line(title: str, ours: str, real: str, detectable: str, n: str) -> str:
 
 def _missing(report: Report) -> list[str]:
     found = report.details.get("missing", [])
-    return ["Rare here, not among real digits:", *_listed(found, MISSING)] if found else []
+    return ["Rare here, not among real images:", *_listed(found, MISSING)] if found else []
 
 
 def _listed(found: list[dict], most: int) -> list[str]:
@@ -114,7 +114,7 @@ def _listed(found: list[dict], most: int) -> list[str]:
 
 
 def _judged(report: Report) -> list[str]:
-    """How far each judge can be trusted, where the digits are real."""
+    """How far each judge can be trusted, where the images are real."""
     found = report.details.get("calibration", {})
     errors = [f"{JUDGES[judge]} {show(card['calibration_error'], places=2)}" for judge, card in found.items()]
     return _wrapped(f"Calibration error of the judges: {', '.join(errors)}.") if found else []
@@ -131,16 +131,16 @@ def _learned(report: Report) -> list[str]:
 
 
 def _unmeasured(report: Report) -> list[str]:
-    """Why values are missing: each reason once for all images and once for each group of digits."""
-    concerned: dict[tuple[str, str], list[str]] = defaultdict(list)  # (reason, of which digits) -> metrics
+    """Why values are missing: each reason once for all images and once for each group of classes."""
+    concerned: dict[tuple[str, str], list[str]] = defaultdict(list)  # (reason, of which classes) -> metrics
     for metric, reason in report.reasons["overall"].items():
         concerned[reason, ""].append(metric)
-    digits: dict[tuple[str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     names, asked = report.source.class_names, report.plan["labels"]
     for label in asked:
         for metric, reason in report.reasons["per_class"].get(str(label), {}).items():
-            digits[reason, metric].append(names[label])
-    for (reason, metric), where in digits.items():
+            groups[reason, metric].append(names[label])
+    for (reason, metric), where in groups.items():
         concerned[reason, f" of {', '.join(where)}"].append(metric)
     texts = [f"Not measured: {_titles(metrics)}{of}. Why: {reason}." for (reason, of), metrics in concerned.items()]
     if absent := [name for label, name in enumerate(names) if asked and label not in asked]:

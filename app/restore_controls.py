@@ -5,7 +5,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import pad_html, paint, sprites
-from app.classes import known_classes
+from app.known_classes import known_classes
 from app.restoration import MAX_CANDIDATES, real_image
 from app.restore_request import HAND, MAX_STEPS, MAX_TRAVEL, SOURCES, UNKNOWN
 from app.store import Store

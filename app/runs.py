@@ -23,7 +23,7 @@ class Run(NamedTuple):
     columns: dict[str, np.ndarray]
     grids: tuple[tuple[int, Path], ...]
     written: float  # when the log was, Unix time
-    looks: tuple[dict, ...] = ()  # what the judges made of its digits, in order (`looks.py`)
+    looks: tuple[dict, ...] = ()  # what the judges made of its images, in order (`looks.py`)
 
     @property
     def going_on(self) -> bool:

@@ -23,17 +23,17 @@ COLUMNS = {
     "coverage": "Coverage",
 }
 HOW = (
-    "Intervals are 95 %. FD above floor is the Frechet distance less that of as many real test digits. A value is "
+    "Intervals are 95 %. FD above floor is the Frechet distance less that of as many real test images. A value is "
     "marked best only where its interval overlaps none of the others in its column; compare two reports as A and B "
     "for the sharper test of pairs."
 )
 SIZES = (
-    "These reports are of different numbers of digits, on which FD, recall and coverage depend: none is marked there."
+    "These reports are of different numbers of images, on which FD, recall and coverage depend: none is marked there."
 )
 
 
 class Shown(NamedTuple):
-    """A report with what to call it, how its digits were made, and its colour."""
+    """A report with what to call it, how its images were made, and its colour."""
 
     name: str
     made: str
@@ -50,13 +50,15 @@ def default(entries: list[Entry]) -> list[str]:
 
 
 def chosen(keys, entries: list[Entry], take: Callable[[str], Report], colour: dict[str, str]) -> list[Shown]:
-    """The reports of `keys`, each once. `UserError` for too many, or one that is not on offer."""
+    """The reports of `keys`, each once. `UserError` for too many, one that is not on offer, or several data sets."""
     if not isinstance(keys, list | tuple):
         raise UserError("Choose the reports from what is offered.")
     keys = [key for i, key in enumerate(keys) if key not in keys[:i]]
     if len(keys) > MOST:
         raise UserError(f"Choose at most {MOST} reports at a time.")
     reports, titles = [take(key) for key in keys], {found.key: found.title for found in entries}
+    if len({report.source.dataset for report in reports}) > 1:
+        raise UserError("These reports are of different data sets. Choose reports of one of them.")
     parts = [titles[key].partition(" · ") for key in keys]
     return [
         Shown(name, made, colour[key.split("/")[0]], report)
@@ -65,7 +67,7 @@ def chosen(keys, entries: list[Entry], take: Callable[[str], Report], colour: di
 
 
 def value(report: Report, metric: str) -> Estimate | None:
-    """A cell's estimate: the metric over all digits; of FD what lies above its floor; None where not measured."""
+    """A cell's estimate: the metric over all images; of FD what lies above its floor; None where not measured."""
     found = entry(report, metric)
     if metric != "fd" or found is None:
         return found if found and found.value is not None else None
@@ -93,30 +95,30 @@ def best(shown: Sequence[Shown], metric: str) -> int | None:
 
 
 def same_size(shown: Sequence[Shown]) -> bool:
-    """Whether all reports are of as many digits."""
+    """Whether all reports are of as many images."""
     return len({len(one.report.table) for one in shown}) == 1
 
 
-def real_digits(shown: Sequence[Shown]) -> Summary | None:
-    """What as many real test digits score; None where they are shown themselves, or no one number is as many."""
+def real_images(shown: Sequence[Shown]) -> Summary | None:
+    """What as many real test images score; None where they are shown themselves, or no one number is as many."""
     if any(one.report.source.kind == "real" for one in shown) or not same_size(shown):
         return None
     return shown[0].report.reference
 
 
 def table(shown: Sequence[Shown]) -> str:
-    """One row a report, real test digits last; values and intervals of a column have the same decimals."""
+    """One row a report, real test images last; values and intervals of a column have the same decimals."""
     columns = [_column(shown, metric) for metric in COLUMNS]
     heads = [(one.name, one.made, f"--hue:{one.colour}") for one in shown]
-    if real_digits(shown):
-        heads.append(("real test digits", "for reference", f"--hue:{REAL_COLOUR}"))
+    if real_images(shown):
+        heads.append((words.REAL_IMAGES, "for reference", f"--hue:{REAL_COLOUR}"))
     body = "".join(
         f'<tr><th scope="row"><i class="swatch" style="{style}"></i>{escape(name)}<small>{escape(made)}</small></th>'
         + "".join(column[row] for column in columns)
         + "</tr>"
         for row, (name, made, style) in enumerate(heads)
     )
-    top = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("over all digits", *COLUMNS.values()))
+    top = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("over all images", *COLUMNS.values()))
     caption = "The chosen reports side by side"
     return (
         f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table class="numbers several">'
@@ -132,7 +134,7 @@ def _column(shown: Sequence[Shown], metric: str) -> list[str]:
     places, marked = decimals([e for e in found if e], unit), best(shown, metric)
     cells = [_cell(e, unit, places, _aside(one.report, metric), i == marked)
              for i, (one, e) in enumerate(zip(shown, found, strict=True))]  # fmt: skip
-    if real := real_digits(shown):
+    if real := real_images(shown):
         there = real.metrics["overall"].get(metric)
         if metric == "fd" and there:
             cells.append("<td>0<small>the floor itself</small></td>")

@@ -34,6 +34,12 @@ def thumbnails(images: Tensor) -> list[str]:
     return [data_uri(png(pixels)) for pixels in arrays(images)]
 
 
+def side(uri: str) -> int:
+    """How many pixels wide the PNG in a data URI is, by its header."""
+    header = base64.b64decode(uri.partition(",")[2][:32])  # 24 bytes
+    return int.from_bytes(header[16:20])
+
+
 def films(frames: list[Tensor]) -> list[str]:
     """Frames, each uint8 [N, C, H, W] -> N data URIs: the frames of one image, one below the other."""
     stacks = [arrays(frame) for frame in frames]

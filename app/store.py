@@ -6,10 +6,11 @@ part of a path. What is damaged is listed with its problem, and everything else 
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from app import classes
 from app.judging import Judges
 from app.restored_work import RESTORATIONS, Restored
 from app.restored_work import read as read_restorations
@@ -33,16 +34,20 @@ from diffusion_core.fit import LOG
 from eval.report import Report
 from eval.report import load as load_report
 
-REAL = "real"  # the folder whose reports judge the real test digits
-FAVOURITE = "mnist"  # shown first where it exists
+REAL = "real"  # the folder whose reports judge real test images
+FAVOURITE = "mnist"  # the checkpoint, and the data set, that are shown first where they exist
 
 
 class Entry(NamedTuple):
-    """Something the page can offer. `problem` is None, or one line that says why it cannot be used."""
+    """Something the page can offer. `problem` is None, or one line that says why it cannot be used.
+
+    `dataset`: whose images it draws or is about; "" where nothing says so.
+    """
 
     key: str
     title: str
     problem: str | None = None
+    dataset: str = ""
 
 
 class Kept:
@@ -85,7 +90,7 @@ class Store:
         self.root = Path(root)
         self._checkpoints = Kept(load_checkpoint, size=3)
         self._metas = Kept(read_meta, size=64)
-        self._reports = Kept(load_report, size=24)
+        self._reports = Kept(load_report, size=48)
         self._runs = Kept(read_run, size=16)
         self._sweeps = Kept(read_sweep, size=16)
         self._tunings = Kept(read_tuning, size=16)
@@ -99,7 +104,7 @@ class Store:
     def checkpoints(self) -> list[Entry]:
         """Every folder with a checkpoint, the favourite first; damaged ones carry their problem."""
         entries = [self._checkpoint_entry(path) for path in self._folders(self.root, "checkpoint.json")]
-        return sorted(entries, key=lambda e: (e.problem is not None, e.key != FAVOURITE, e.key))
+        return _of_data_sets(sorted(entries, key=_rank))
 
     def checkpoint(self, key: str) -> Checkpoint:
         """The loaded checkpoint; `UserError` for an unknown or damaged one."""
@@ -114,19 +119,31 @@ class Store:
             meta = self._metas(path)
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
-        return Entry(path.name, f"{path.name} · {plural(meta.images_seen, 'image')} seen")
+        return Entry(path.name, f"{path.name} · {plural(meta.images_seen, 'image')} seen", None, meta.dataset)
+
+    def _dataset(self, folder: Path) -> str:
+        """Whose images a run or a tuning draws: its checkpoint says so, or its parent. "" where neither does."""
+        try:
+            return self._metas(folder).dataset
+        except UserError:  # it has not saved weights yet, or came without them
+            pass
+        try:
+            parent = self._tunings(folder).summary["parent"]
+            return next((entry.dataset for entry in self.checkpoints() if entry.key == parent), "")
+        except UserError:
+            return ""
 
     # --- reports -----------------------------------------------------------
 
     def reports(self) -> list[Entry]:
-        """Every report; a key is "NAME/ID". The favourite's come first and those of real digits last, and of
+        """Every report; a key is "NAME/ID". The favourite's come first and those of real images last, and of
         one checkpoint the largest, then those drawn as it recommends, then the newest; damaged ones come last."""
         found = [
             self._report_entry(owner, path)
             for owner in self._folders(self.root, "reports")
             for path in self._folders(owner / "reports", "report.json")
         ]
-        entries = [entry for entry, _ in sorted(found, key=lambda pair: (*_rank(pair[0]), *pair[1]))]
+        entries = _of_data_sets([entry for entry, _ in sorted(found, key=lambda pair: (*_rank(pair[0]), *pair[1]))])
         titles = Counter(entry.title for entry in entries)
         return [
             entry if titles[entry.title] == 1 else entry._replace(title=f"{entry.title} · {entry.key.split('/')[1]}")
@@ -145,21 +162,23 @@ class Store:
         keys = [entry.key for entry in usable(self.reports())]
         return next((key for key in keys if name in (key, key.split("/")[0])), None)
 
-    def real_reports(self) -> Iterator[Report]:
-        """The reports of the real test digits."""
-        return (self.report(entry.key) for entry in usable(self.reports()) if entry.key.split("/")[0] == REAL)
+    def real_entries(self, dataset: str) -> list[Entry]:
+        """The reports of the real test images of a data set."""
+        return [e for e in usable(self.reports()) if e.key.split("/")[0] == REAL and e.dataset == dataset]
 
     def real_rows(self, label: int, dataset: str) -> dict | None:
-        """The score columns of a data set's real test images of one class; None without a report of them."""
-        for real in (real for real in self.real_reports() if real.source.dataset == dataset):
+        """The score columns of the real test images of one class; None without a report of real images."""
+        for entry in self.real_entries(dataset):
+            real = self.report(entry.key)
             return {key: values.to_numpy() for key, values in real.table[real.table["label"] == label].items()}
         return None
 
     def real_beside(self, report: Report) -> Report | None:
-        """The real test digits under the same judges, if they were scored; None beside real digits themselves."""
+        """The real test images under the same judges, if they were scored; None beside real images themselves."""
         if report.source.kind == "real":
             return None
-        return next((real for real in self.real_reports() if set(real.scorers) >= set(report.scorers)), None)
+        found = (self.report(entry.key) for entry in self.real_entries(report.source.dataset))
+        return next((real for real in found if set(real.scorers) >= set(report.scorers)), None)
 
     def report_files(self, key: str) -> set[str]:
         """The names of the files of a report."""
@@ -177,19 +196,21 @@ class Store:
         return None
 
     def _report_entry(self, owner: Path, path: Path) -> tuple[Entry, tuple[float, bool, float]]:
-        """The entry, and its place among others of the same checkpoint: -(digits), other settings, -(time)."""
+        """The entry, and its place among others of the same checkpoint: -(images), other settings, -(time)."""
         key, time = f"{owner.name}/{path.name}", path.stat().st_mtime
         try:
             report = self._reports(path)
         except UserError as error:
             return Entry(key, f"{owner.name} · {path.name}", self.explain(error)), (0, True, -time)
-        name = "real test digits" if report.source.kind == "real" else owner.name
-        count = len(report.table)
-        title = f"{name} · {', '.join([plural(count, 'digit'), *_settings(report)])}"
-        return Entry(key, title), (-count, not self._as_recommended(owner, report), -time)
+        others = not self._as_recommended(owner, report)  # first: it makes a data set of the checkpoint's own known
+        dataset, count = report.source.dataset, len(report.table)
+        noun = classes.noun(dataset)
+        name = f"real test {noun}s" if report.source.kind == "real" else owner.name
+        title = f"{name} · {', '.join([plural(count, noun), *_settings(report)])}"
+        return Entry(key, title, None, dataset), (-count, others, -time)
 
     def _as_recommended(self, owner: Path, report: Report) -> bool:
-        """Whether a report's digits were drawn as the checkpoint in its folder recommends now."""
+        """Whether a report's images were drawn as the checkpoint in its folder recommends now."""
         try:
             return report.source.sample == to_dict(self._metas(owner).sample)
         except UserError:
@@ -200,7 +221,7 @@ class Store:
     def runs(self) -> list[Entry]:
         """Every training run with a log, the favourite first; damaged ones carry their problem."""
         entries = [self._run_entry(path) for path in self._folders(self.root, LOG)]
-        return sorted(entries, key=lambda e: (e.problem is not None, e.key != FAVOURITE, e.key))
+        return _of_data_sets(sorted(entries, key=_rank))
 
     def run(self, key: str) -> Run:
         """The run called NAME, as far as it is; `UserError` for an unknown or damaged one."""
@@ -223,7 +244,7 @@ class Store:
         return self._sweeps(found[name]) if name in found else None
 
     def restorations(self, name: str) -> tuple[Restored, ...]:
-        """How well the checkpoint `name` restores damaged digits; nothing where it was not measured."""
+        """How well the checkpoint `name` restores damaged images; nothing where it was not measured."""
         found = {path.name: path for path in self._folders(self.root, RESTORATIONS)}
         return self._restorations(found[name]) if name in found else ()
 
@@ -232,13 +253,13 @@ class Store:
             run = self._runs(path)
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
-        return Entry(path.name, f"{path.name} · {plural(run.images, 'image')}")
+        return Entry(path.name, f"{path.name} · {plural(run.images, 'image')}", None, self._dataset(path))
 
     # --- tunings -----------------------------------------------------------
 
     def tunings(self) -> list[Entry]:
         """Everything that was tuned by a reward; damaged ones carry their problem."""
-        return [self._tuning_entry(path) for path in self._folders(self.root, SUMMARY)]
+        return _of_data_sets([self._tuning_entry(path) for path in self._folders(self.root, SUMMARY)])
 
     def tuning(self, key: str) -> Tuning:
         """The tuning called NAME; `UserError` for an unknown or damaged one."""
@@ -249,7 +270,8 @@ class Store:
             found = self._tunings(path)
         except UserError as error:
             return Entry(path.name, path.name, self.explain(error))
-        return Entry(path.name, f"{path.name} · {found.summary['tune']['reward']}, of {found.summary['parent']}")
+        title = f"{path.name} · {found.summary['tune']['reward']}, of {found.summary['parent']}"
+        return Entry(path.name, title, None, self._dataset(path))
 
     # --- studies -----------------------------------------------------------
 
@@ -279,6 +301,27 @@ def usable(entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.problem is None]
 
 
+def alike(entries: list[Entry], dataset: str) -> list[Entry]:
+    """Those of one data set, and those of which nothing says whose images they draw."""
+    return [entry for entry in entries if entry.dataset in (dataset, "")]
+
+
+def _of_data_sets(entries: list[Entry]) -> list[Entry]:
+    """The entries; where they are of several data sets, each says in its title which, unless its name does."""
+    if len({entry.dataset for entry in entries if entry.dataset}) < 2:
+        return entries
+    return [entry if _says(entry) else entry._replace(title=_with_data_set(entry)) for entry in entries]
+
+
+def _says(entry: Entry) -> bool:
+    return f"{entry.key.split('/')[0]}-".startswith(f"{entry.dataset}-")
+
+
+def _with_data_set(entry: Entry) -> str:
+    """ "shoes · 100 garments" -> "shoes · fashion, 100 garments"."""
+    return entry.title.replace(" · ", f" · {entry.dataset}, " if entry.dataset else " · ", 1)
+
+
 def _known(key: str, entries: list[Entry], noun: str) -> str:
     """`key` if it is on offer and whole; `UserError` otherwise. The key itself is never shown at length."""
     for entry in entries:
@@ -291,9 +334,11 @@ def _known(key: str, entries: list[Entry], noun: str) -> str:
     raise UserError(f"There is no {noun} '{str(key)[:40]}'. Choose one from the list.")
 
 
-def _rank(entry: Entry) -> tuple[bool, bool, bool, str]:
+def _rank(entry: Entry) -> tuple:
+    """Damaged ones and real images last, the favourite first, then its data set's, then one data set after another."""
     name = entry.key.split("/")[0]
-    return entry.problem is not None, name == REAL, name != FAVOURITE, name
+    others = entry.dataset != FAVOURITE, entry.dataset
+    return entry.problem is not None, name == REAL, name != FAVOURITE, *others, name
 
 
 def _settings(report: Report) -> list[str]:

@@ -8,11 +8,11 @@ from diffusion_core.errors import UserError
 
 SWEEP = "sweep.csv"
 COLUMNS = ("setting", "n", "accuracy", "fd", "precision", "recall", "density", "coverage")
-REAL_ROW = "real test digits"
+REAL_ROW = "real test digits"  # in the file, whatever its data set
 
 
 class Setting(NamedTuple):
-    """One row: what was set, how many digits were drawn, and two of their scores in [0, 1]."""
+    """One row: what was set, how many images were drawn, and two of their scores in [0, 1]."""
 
     title: str
     n: int
@@ -21,7 +21,7 @@ class Setting(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """Every setting in the order of the file, and as many real test digits under the same judges."""
+    """Every setting in the order of the file, and as many real test images under the same judges."""
 
     real: Setting
     tried: tuple[Setting, ...]

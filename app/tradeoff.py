@@ -1,4 +1,4 @@
-"""Accuracy against diversity as a plotly figure: one point a report, real digits, and the settings tried. No gradio."""
+"""Accuracy against diversity as a plotly figure: one point a report, real images, and the settings tried. No gradio."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 
 from app.colours import REAL_COLOUR
 from app.figures import layout
-from app.several import Shown, real_digits
-from app.sweep import REAL_ROW, Setting, Sweep
-from app.words import show, show_interval
+from app.several import Shown, real_images
+from app.sweep import Setting, Sweep
+from app.words import REAL_IMAGES, show, show_interval
 from eval.metrics import Estimate
 
 
@@ -24,8 +24,8 @@ def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -
             figure.add_trace(_settings(tried, name, colour))
         figure.add_trace(_real_settings(sweep.real))
     points = [(name, one.colour, _point(one.report.metrics["overall"])) for name, one in zip(_labels(shown), shown)]
-    if real := real_digits(shown):
-        points.append((REAL_ROW, REAL_COLOUR, _point(real.metrics["overall"])))
+    if real := real_images(shown):
+        points.append((REAL_IMAGES, REAL_COLOUR, _point(real.metrics["overall"])))
     placed = sorted((point for point in points if point[2]), key=lambda point: point[2][0].value)
     for (name, colour, pair), corner in zip(placed, _corners(len(placed))):
         figure.add_trace(_mark(name, colour, *pair, corner))
@@ -33,13 +33,13 @@ def tradeoff(shown: Sequence[Shown], sweeps: Sequence[tuple[str, str, Sweep]]) -
 
 
 def _labels(shown: Sequence[Shown]) -> list[str]:
-    """Names, with how the digits were made where the names alone do not tell them apart."""
+    """Names, with how the images were made where the names alone do not tell them apart."""
     count = Counter(one.name for one in shown)
     return [one.name if count[one.name] == 1 else f"{one.name}, {one.made}" for one in shown]
 
 
 def _point(metrics: Mapping[str, Estimate]) -> tuple[Estimate, Estimate] | None:
-    """(recall, accuracy) of one set of digits."""
+    """(recall, accuracy) of one set of images."""
     recall, accuracy = metrics.get("recall"), metrics.get("accuracy")
     return (recall, accuracy) if recall and accuracy and None not in (recall.value, accuracy.value) else None
 
@@ -63,7 +63,7 @@ def _mark(name: str, colour: str, recall: Estimate, accuracy: Estimate, corner: 
         error_x=_bar(recall, colour),
         error_y=_bar(accuracy, colour),
         mode="markers+text",
-        marker={"color": colour, "size": 12, "symbol": "diamond" if name == REAL_ROW else "circle"},
+        marker={"color": colour, "size": 12, "symbol": "diamond" if name == REAL_IMAGES else "circle"},
         text=[name],
         textposition=corner,
         cliponaxis=False,
@@ -102,9 +102,9 @@ def _settings(tried: Sequence[Setting], name: str, colour: str) -> go.Scatter:
 
 
 def _real_settings(real: Setting) -> go.Scatter:
-    """Real digits of the sweep's own number: recall depends on it."""
+    """Real images of the sweep's own number: recall depends on it."""
     return go.Scatter(
-        name=f"{REAL_ROW} of the settings",
+        name=f"{REAL_IMAGES} of the settings",
         x=[100 * real.recall],
         y=[100 * real.accuracy],
         mode="markers",

@@ -1,6 +1,8 @@
 """A tuning as it lies on disk, and what the page says of it: reward against guards, before and after. No gradio."""
 
 import json
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +47,7 @@ class Tuning(NamedTuple):
     summary: dict
     looks: tuple[dict, ...]
     changed: dict[str, np.ndarray]
-    ways: tuple[Point, ...] = ()  # other ways to fewer misread digits, measured beside it
+    ways: tuple[Point, ...] = ()  # other ways to fewer misread images, measured beside it
 
     @property
     def kept(self) -> dict:
@@ -105,6 +107,8 @@ def figure(tuning: Tuning) -> go.Figure:
     shown = go.Figure(layout=layout("of the parent's (%)", "images followed"))
     x, base = [look["images"] for look in tuning.looks], tuning.looks[0]
     for key, (name, colour, dash) in LINES.items():
+        if key not in base:  # only where strokes are drawn is there ink
+            continue
         shown.add_trace(
             go.Scatter(
                 x=x, y=[100 * look[key] / base[key] if base[key] else None for look in tuning.looks], name=name,
@@ -126,36 +130,39 @@ def numbers(tuning: Tuning) -> str:
         columns = {"parent": tuning.looks[0], "guarded": tuning.best, "the end": tuning.kept}
     rows = []
     for key, (name, scale, unit, places) in NUMBERS.items():
+        if key not in tuning.looks[0]:
+            continue
         rows.append((name, *(minus(f"{scale * look[key]:.{places}f}{unit}") for look in columns.values())))
-    return markup.table(("over all digits", *columns), rows, "Before and after")
+    return markup.table(("over all images", *columns), rows, "Before and after")
 
 
-def confusions(tuning: Tuning, judge: str) -> str:
-    """The matrix of what was kept minus the parent's, read by one judge."""
+def confusions(tuning: Tuning, judge: str, names: Sequence[str]) -> str:
+    """The matrix of what was kept minus the parent's, read by one judge; `names` of the classes."""
     before, after = (look["confusions"].get(judge) for look in (tuning.looks[0], tuning.kept))
     if before is None or after is None:
         return markup.note(f"{JUDGES[judge]} did not look at this run.", "empty")
-    return matrix.still_change(before, after, the(judge))
+    return matrix.still_change(before, after, names, the(judge))
 
 
-def gallery(tuning: Tuning, count: int = 24) -> str:
-    """The pairs of the same label and seed that changed most."""
+def gallery(tuning: Tuning, names: Sequence[str], count: int = 24) -> str:
+    """The pairs of the same label and seed that changed most; `names` of the classes."""
     found = {key: values[:count] for key, values in tuning.changed.items()}
     sides = [sprites.thumbnails(torch.from_numpy(found[key])) for key in ("before", "after")]
     items = []
     for i, label in enumerate(found["labels"].tolist()):
         halves = "".join(
-            _half(side, sides[k][i], int(found[f"read_{side}"][i]), label) for k, side in enumerate(("before", "after"))
+            _half(side, sides[k][i], names[found[f"read_{side}"][i]], names[label])
+            for k, side in enumerate(("before", "after"))
         )
         seed = int(found["seeds"][i])
-        name = f'<span class="asked"><b>{label}</b><span class="seed">seed {seed}</span></span>'
+        name = f'<span class="asked"><b>{escape(names[label])}</b><span class="seed">seed {seed}</span></span>'
         items.append(f'<li class="pair">{name}{halves}</li>')
     return f'<ul class="pairs changed" aria-label="Changed most">{"".join(items)}</ul>'
 
 
-def _half(side: str, uri: str, read: int, label: int) -> str:
-    kind, sign = ("right", "✓") if read == label else ("wrong", "✗")
+def _half(side: str, uri: str, read: str, asked: str) -> str:
+    kind, sign = ("right", "✓") if read == asked else ("wrong", "✗")
     return (
-        f'<span class="half">{markup.image(uri, f"{side}: digit {label}")}<span class="caption"><em>{side}</em>'
-        f'<span class="verdict {kind}"><i>{sign}</i> read <b>{read}</b></span></span></span>'
+        f'<span class="half">{markup.image(uri, f"{side}: {asked}")}<span class="caption"><em>{side}</em>'
+        f'<span class="verdict {kind}"><i>{sign}</i> read <b>{escape(read)}</b></span></span></span>'
     )

@@ -1,4 +1,4 @@
-"""Draws and judges the same digits again and again while a run goes on (`fit.Look`). No gradio."""
+"""Draws and judges the same images again and again while a run goes on (`fit.Look`). No gradio."""
 
 import json
 from collections.abc import Callable

@@ -83,6 +83,12 @@ def choose(entries: list[Entry], key: str | None) -> dict:
     return gr.update(choices=choices(entries), value=key or first(entries))
 
 
+def among(offered: list[tuple[str, str]], value: str | None) -> dict:
+    """An update of a picker: the (shown, value) pairs that it offers now, and `value` if it is one of them."""
+    values = [key for _, key in offered]
+    return gr.update(choices=offered, value=value if value in values else next(iter(values), None))
+
+
 def picked(event: gr.EventData):
     """What a click in `clickable` HTML named: its `index`, as the browser sent it."""
     try:

@@ -9,7 +9,9 @@ from eval.words import full_title as long_title
 
 __all__ = [
     "JUDGES",
+    "LETTERS",
     "METRICS",
+    "REAL_IMAGES",
     "Metric",
     "long_title",
     "minus",
@@ -20,9 +22,11 @@ __all__ = [
     "the",
 ]
 
-JUDGES = {judge: NAMES[judge] for judge in READERS}  # who reads a digit
+JUDGES = {judge: NAMES[judge] for judge in READERS}  # who reads an image
 SHORT = {"classifier": "Classifier", "second": "Second", "knn": "Nearest", "clip": "CLIP"}  # where space is dear
 METRICS = WORDS
+LETTERS = 2  # of a class's name that needs no more room than a digit
+REAL_IMAGES = "real test images"  # in figures and tables
 
 
 def the(judge: str) -> str:

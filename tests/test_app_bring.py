@@ -134,7 +134,7 @@ def test_a_wrong_file_is_one_line(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        own_samples.opened(path)
+        own_samples.opened(path, "mnist")
     assert message in str(caught.value) and str(tmp_path) not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -148,7 +148,7 @@ def test_a_zip_of_class_folders_is_read(tmp_path):
             picture = io.BytesIO()
             Image.fromarray(test.images[i, 0].numpy()).save(picture, "PNG")
             archive.writestr(f"{int(test.labels[i])}/{i}.png", picture.getvalue())
-    source = own_samples.opened(tmp_path / "mine.zip")
+    source = own_samples.opened(tmp_path / "mine.zip", "mnist")
     labels, seeds = source.plan(None)
     assert source.name == "mine" and labels.tolist() == sorted(test.labels[:5].tolist())
     assert source.images(labels, seeds).sum() == test.images[:5].sum()
@@ -163,7 +163,7 @@ def test_own_samples_are_scored_as_the_report_was_and_paired(store, key_a, uploa
     (html, update), steps = brought(store, key_a, {"path": str(uploads / "mine.npz")}, " ")
     assert "Reading" in steps[0] and 'value="20"' in steps[1] and 'max="40"' in steps[1] and "mine.npz, 20" in html
     key = update["value"]
-    assert update["choices"][0] == ("yours: mine · 20 images", key)
+    assert update["choices"][0] == ("yours: mine · 20 digits", key)
     own = store.report(key)
     for column in own.table.columns:
         ours, theirs = own.table[column].to_numpy(), a.table[column].iloc[:SHOWN].to_numpy()
@@ -202,7 +202,7 @@ def test_a_checkpoint_of_the_hub_is_drawn_on_as_labels_and_seeds(store, key_a, t
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with serving("me/digits", tmp_path / "tiny", monkeypatch) as served:
         (html, update), steps = brought(store, key_a, None, "me/digits")
-    assert f"me/digits@{REVISION}, 20 images" in html and "Judging me/digits@0123456" in steps[-1]
+    assert f"me/digits@{REVISION}, 20 digits" in html and "Judging me/digits@0123456" in steps[-1]
     of_it = [path for _, path, _ in served.asked if "me/digits" in path]  # the client asks for lists of its own, too
     assert {path.split("?")[0].split("/")[-1] for path in of_it} == {
         "digits", "checkpoint.json", "model.safetensors",

@@ -70,7 +70,7 @@ def test_a_checkpoint_has_one_colour_on_every_tab():
     reports = several.default(store.reports())
     _, scatter, _ = compare.together(store, reports)
     drawn = {trace.name: trace.marker.color for trace in scatter.data if trace.text}
-    assert drawn == {key.split("/")[0]: named[key.split("/")[0]] for key in reports} | {"real test digits": REAL_COLOUR}
+    assert drawn == {key.split("/")[0]: named[key.split("/")[0]] for key in reports} | {"real test images": REAL_COLOUR}
     assert len(set(drawn.values())) == len(drawn)
 
 
@@ -110,7 +110,7 @@ def test_sets_of_different_sizes_and_tuned_scores_are_not_marked():
     one, larger = shown("one"), shown("larger", sets={"recall": (0.99, 0.001)}, per_class=60)
     assert several.best([one, larger], "recall") is None
     assert several.SIZES in several.table([one, larger]) and several.SIZES not in several.table([one, one])
-    assert "real test digits" not in several.table([one, larger]).split("</table>")[0]
+    assert "real test images" not in several.table([one, larger]).split("</table>")[0]
     bad = shown("bad", dict.fromkeys(range(10), 0.5))
     assert several.best([one, bad], "clip_margin") == 0
     tuned = shown("tuned", rewards=("clip:digit",))
@@ -161,7 +161,7 @@ def test_no_report_says_what_to_do(tmp_path):
 def test_a_point_is_recall_and_accuracy_with_their_intervals():
     one, bare = shown("one", {3: 0.4}), Shown("bare", "", "#000000", made_report("bare"))
     figure = tradeoff.tradeoff([one._replace(made="first"), one._replace(made="again"), bare], [])
-    assert [trace.text[0] for trace in figure.data] == ["one, first", "one, again", "real test digits"]
+    assert [trace.text[0] for trace in figure.data] == ["one, first", "one, again", "real test images"]
     mark = figure.data[0]
     recall, accuracy = (one.report.metrics["overall"][m] for m in ("recall", "accuracy"))
     assert (mark.x[0], mark.y[0]) == (100 * recall.value, 100 * accuracy.value)
@@ -235,7 +235,7 @@ def test_a_link_restores_the_reports():
     html = compare.share(keys[0], keys[1], "recall", keys)
     query = html.split('data-link="?')[1].split('"')[0].replace("&amp;", "&")
     view = links.read(dict(part.split("=") for part in query.split("&")), TABS)
-    a, b, metric, *_, chosen = compare.opened(store, view)
-    assert [a["value"], b["value"], metric, chosen["value"]] == [keys[0], keys[1], "recall", keys]
-    assert compare.opened(store, View(reports=("nobody", keys[0], keys[0])))[-1]["value"] == keys[:1]
-    assert compare.opened(store, View(reports=("../x",)))[-1]["value"] == several.default(store.reports())
+    a, b, metric, *_, chosen, _ = compare.opened(store, view)
+    assert [update["value"] for update in (a, b, metric, chosen)] == [keys[0], keys[1], "recall", keys]
+    assert compare.opened(store, View(reports=("nobody", keys[0], keys[0])))[-2]["value"] == keys[:1]
+    assert compare.opened(store, View(reports=("../x",)))[-2]["value"] == several.default(store.reports())

@@ -53,7 +53,7 @@ def test_a_cell_shows_its_own_images_worst_first(store, key):
 
 def test_an_empty_cell_says_so(store, key):
     grid, words, found = confusion.page(store, key, "generated", "classifier", False, False, [6, 5], 0)
-    assert "no 6 was read as a 5" in found and "<li" not in found
+    assert "no 6 was read as 5" in found and "<li" not in found
     assert "0 of 20 (0.0 %)" in words
     assert re.search(r'data-r="6" data-c="5" data-n="0"[^>]*aria-pressed="true"', grid)
 
@@ -75,7 +75,7 @@ def test_real_digits_are_paged(store, key):
 
 def test_without_a_choice_the_commonest_mistake_is_open(store, key):
     grid, words, _ = confusion.page(store, key, "generated", "clip", False, False, None, 0)
-    assert "Asked for 5, read as 6 by CLIP" in words and "Of real 5s" in words
+    assert "Asked for 5, read as 6 by CLIP" in words and "Of real images of 5" in words
     assert "?tab=confusion&amp;a=" in words and "cell=5,6" in words and "judge=clip" in words
     assert len(re.findall(r'class="cell [^"]*" data-r', grid)) == 100
 
@@ -90,13 +90,13 @@ def test_odd_cells_are_refused(store, key, cell):
     ("kind", "judge"), [("fake", "clip"), ("real", "me"), (None, "clip"), ("real", []), ({}, "clip")]
 )
 def test_odd_settings_are_refused(store, key, kind, judge):
-    with pytest.raises(UserError, match="Choose the digits and the judge"):
+    with pytest.raises(UserError, match="Choose the images and the judge"):
         confusion.page(store, key, kind, judge, False, False, None, 0)
 
 
 def test_the_matrix_has_a_button_a_cell_and_one_tab_stop():
     counts = [[90, 9, 1], [0, 100, 0], [3, 0, 97]]
-    html = matrix.matrix(counts, (0, 1), False, "CLIP")
+    html = matrix.matrix(counts, "012", (0, 1), (0, 1), False, "CLIP")
     cells = re.findall(r"<button[^>]*class=\"cell ([^\"]*)\"([^>]*)>(\d+)</button>", html)
     assert [int(n) for *_, n in cells] == [n for row in counts for n in row]
     assert [attributes.count('tabindex="0"') for _, attributes, _ in cells].count(1) == 1
@@ -107,7 +107,7 @@ def test_the_matrix_has_a_button_a_cell_and_one_tab_stop():
 
 
 def test_hiding_the_diagonal_spreads_the_scale_over_the_mistakes():
-    html = matrix.matrix([[90, 9], [3, 97]], (0, 1), True, "CLIP")
+    html = matrix.matrix([[90, 9], [3, 97]], "01", (0, 1), (0, 1), True, "CLIP")
     assert html.count("hidden-cell") == 2
     assert re.search(r'data-r="0" data-c="1" data-n="9" style="--t:1.000"', html)
 
@@ -120,12 +120,12 @@ def test_shares_of_a_row_stand_where_counts_do(store, key):
         assert int(n) == counts[int(r), int(c)]
         assert float(text) == pytest.approx(100 * int(n) / counts[int(r)].sum(), abs=0.0501)
     assert len(re.findall(cell, grids[1])) == len(re.findall(cell, grids[0])) == 100
-    assert "per cent of a row" in grids[1] and "digits, log scale" in grids[0]
+    assert "per cent of a row" in grids[1] and "images, log scale" in grids[0]
 
 
 def test_a_share_is_as_dark_as_it_is_large_and_never_rounded_to_none():
     counts = [[9995, 4, 1], [0, 50, 0], [0, 100, 100]]
-    html = matrix.matrix(counts, (0, 1), False, "CLIP", shares=True)
+    html = matrix.matrix(counts, "012", (0, 1), (0, 1), False, "CLIP", shares=True)
     texts = re.findall(r">([^<>]+)</button></td>", html)
     assert texts == ["99.9", "&lt;.1", "&lt;.1", "0", "100", "0", "0", "50", "50"]
     assert 'aria-label="asked 0, judged 1: &lt;.1 %, 4 of 10000"' in html
@@ -137,11 +137,10 @@ def test_a_share_is_as_dark_as_it_is_large_and_never_rounded_to_none():
 def test_the_pair_of_5_and_6_is_always_one_click_away():
     counts = [[10 if r == c else 0 for c in range(10)] for r in range(10)]
     counts[4][9] = 7
-    chips = re.findall(
-        r'class="chip" data-r="(\d)" data-c="(\d)" data-n="(\d+)"', matrix.matrix(counts, (5, 6), False, "")
-    )
+    html = matrix.matrix(counts, "0123456789", (5, 6), (5, 6), False, "")
+    chips = re.findall(r'class="chip" data-r="(\d)" data-c="(\d)" data-n="(\d+)"', html)
     assert chips == [("5", "6", "0"), ("6", "5", "0"), ("4", "9", "7")]
-    assert matrix.default_cell(counts) == (4, 9)
+    assert matrix.default_cell(counts, (5, 6)) == (4, 9)
     assert matrix.mistakes(counts) == [(4, 9, 7)]
 
 
@@ -163,16 +162,17 @@ def test_the_difference_is_that_of_row_shares_and_opens_generated_samples(store,
 
 
 def test_a_row_that_nothing_was_asked_of_has_no_shares():
-    html = matrix.difference([[0, 0], [1, 3]], [[5, 0], [0, 4]], (0, 1), False, "CLIP")
+    html = matrix.difference([[0, 0], [1, 3]], [[5, 0], [0, 4]], "01", (0, 1), (0, 1), False, "CLIP")
     assert re.findall(r">([−+]?[\d.]+)</button></td>", html) == ["−100", "0", "+25", "−25"]
 
 
 def test_hiding_the_diagonal_spreads_the_scale_of_a_difference_too():
     ours, theirs = [[8, 1, 1], [0, 10, 0], [0, 0, 10]], [[10, 0, 0], [0, 10, 0], [0, 0, 10]]
-    shades = [re.findall(r"--t:([\d.]+)", matrix.difference(ours, theirs, (0, 1), hide, "")) for hide in (False, True)]
+    grids = [matrix.difference(ours, theirs, "012", (0, 1), (0, 1), hide, "") for hide in (False, True)]
+    shades = [re.findall(r"--t:([\d.]+)", html) for html in grids]
     assert shades[0][:3] == ["1.000", "0.707", "0.707"] and shades[1][1:3] == ["1.000", "1.000"]
     dark = matrix.difference(
-        [[10, 5, 5], [0, 9, 0], [0, 0, 9]], [[9, 0, 0], [0, 9, 0], [0, 0, 9]], (0, 1), True, "CLIP"
+        [[10, 5, 5], [0, 9, 0], [0, 0, 9]], [[9, 0, 0], [0, 9, 0], [0, 0, 9]], "012", (0, 1), (0, 1), True, "CLIP"
     )
     assert re.search(r'data-r="0" data-c="2" data-n="5" style="--t:1.000"', dark)
 

@@ -171,7 +171,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
 def test_verdicts_are_flagged_by_more_than_colour():
     labels, seeds = torch.tensor([5, 5, 5]), torch.tensor([1, 2, 3])
     image = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
-    right, wrong = Verdict("classifier", 5, 5, 0.9, 0.9), Verdict("classifier", 5, 6, 0.7, 0.2)
+    right, wrong = Verdict("classifier", 5, 5, 0.9, 0.9, "5"), Verdict("classifier", 5, 6, 0.7, 0.2, "6")
     clip_right, clip_wrong = right._replace(judge="clip"), wrong._replace(judge="clip", judged=3)
     rows = [[right, clip_right], [wrong, clip_right], [wrong, clip_wrong]]
     fine, disputed, misread = stage.finished(spec("mnist"), labels, seeds, [(image, image, 0.0)], rows).split(

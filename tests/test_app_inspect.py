@@ -36,7 +36,7 @@ def test_samples_come_in_the_order_of_their_values_both_ways(shipped, order):
     best, _ = inspection.rows(shipped, 8, "all", order, worst=False)
     assert (shipped.table["label"].to_numpy()[worst] == 8).all() and sorted(worst) == sorted(best)
     assert (np.diff(values) * inspection.ORDERS[order].bad_first >= 0).all() and values[0] != values[-1]
-    np.testing.assert_array_equal(np.sort(values), np.sort(inspection.of_digit(shipped, 8, order)))
+    np.testing.assert_array_equal(np.sort(values), np.sort(inspection.of_class(shipped, 8, order)))
 
 
 def test_the_filters_split_the_samples_of_a_digit(shipped):
@@ -52,7 +52,7 @@ def test_the_filters_split_the_samples_of_a_digit(shipped):
 
 def test_the_hardest_digit_is_named_with_what_it_is_taken_for(report):
     first, *others = inspection.hardest(report)
-    assert first.digit == 5 and first.gap > 20 and "the classifier reads" in first.reason and "as 6" in first.reason
+    assert first.label == 5 and first.gap > 20 and "the classifier reads" in first.reason and "as 6" in first.reason
     count = report.confusions["classifier"][5][6]
     assert f"reads {count} of {PER_CLASS} as 6" in first.reason
     assert {hard.reason for hard in others} == {"nothing stands out"}
@@ -102,5 +102,7 @@ def test_a_bad_choice_is_refused(store, settings):
 
 def test_a_link_restores_digit_and_order(store):
     view = links.read({"tab": "inspect", "a": "early", "digits": "3", "order": "clip_margin"}, TABS)
-    key, *rest = inspect.opened(store, view)
-    assert key["value"].startswith("early/") and rest == ["all", "clip_margin", "worst", 3, 0]
+    key, kept, order, *rest = inspect.opened(store, view)
+    assert key["value"].startswith("early/") and [kept, order["value"], *rest] == [
+        "all", "clip_margin", "worst", 3, 0, "mnist",
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tab "5 or 6": its counts, its words, its borderline samples and its odds, against the report itself."""
+"""The tab Twins: its counts, its words, its borderline samples and its odds, against the report itself."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def test_the_words_count_and_say_what_cannot_be_chance(store):
     count = report.confusions["classifier"][5][6]
     assert count > PER_CLASS / 3
     first, second = lookalikes.lead(report, store.real_beside(report), "classifier", (5, 6)).split(". ", 1)
-    assert first.startswith(f"The classifier reads {count} of {PER_CLASS} 5s as 6, more than real ones (0")
-    assert second.startswith(f"The classifier reads 0 of {PER_CLASS} 6s as 5, not told apart from real ones")
+    assert first.startswith(f"The classifier reads {count} of {PER_CLASS} images of 5 as 6, more than of real ones (0")
+    assert second.startswith(f"The classifier reads 0 of {PER_CLASS} images of 6 as 5, not told apart from real ones")
 
 
 def test_the_border_is_what_looks_most_like_the_other(shipped):
@@ -49,7 +49,7 @@ def test_odds_fall_on_the_side_of_the_likelier_digit(shipped):
 
 def test_the_tab_shows_every_judge_and_every_checkpoint(shipped):
     words, figure, tables, found, ways = tab.page(shipped, shipped.report_key("mnist"), "5", "6", "clip")
-    assert "CLIP reads" in words and [trace.name for trace in figure.data] == ["5s", "6s", "real 5s", "real 6s"]
+    assert "CLIP reads" in words and [trace.name for trace in figure.data] == ["5", "6", "real 5", "real 6"]
     assert all(sum(y for y in trace.y if y is not None) == pytest.approx(100) for trace in figure.data)
     owners = {entry.key.split("/")[0] for entry in shipped.reports()} - {"real"}
     assert tables.count("<tbody>") == 2 and all(f">{name}</th>" in tables for name in owners)
@@ -60,9 +60,9 @@ def test_the_tab_shows_every_judge_and_every_checkpoint(shipped):
 @pytest.mark.parametrize(
     ("one", "other", "judge", "told"),
     [
-        ("5", "5", "classifier", "two different digits"),
+        ("5", "5", "classifier", "two different classes"),
         ("5", "12", "classifier", "from 0 to 9"),
-        (None, "6", "classifier", "A digit must be"),
+        (None, "6", "classifier", "A class must be"),
         ("5", "6", "me", "Choose the judge"),
     ],
 )
@@ -77,9 +77,10 @@ def test_a_judge_that_did_not_score_is_told(store):
 
 
 def test_a_link_opens_the_pair_it_names(store):
-    _, one, other, judge = tab.opened(store, links.read({"tab": "lookalikes", "cell": "8,3", "judge": "clip"}, TABS))
-    assert (one, other, judge) == ("8", "3", "clip")
-    assert tab.opened(store, links.read({"tab": "lookalikes", "cell": "4,4"}, TABS))[1:3] == ["5", "6"]
+    _, one, other, judge, of = tab.opened(store, links.read({"cell": "8,3", "judge": "clip"}, TABS))
+    assert (one["value"], other["value"], judge["value"], of) == ("8", "3", "clip", "mnist")
+    pickers = tab.opened(store, links.read({"tab": "lookalikes", "cell": "4,4"}, TABS))[1:3]
+    assert [picker["value"] for picker in pickers] == ["5", "6"]
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):

@@ -23,6 +23,9 @@ def store(tmp_path_factory):
     return Store(make_root(tmp_path_factory.mktemp("checkpoints")))
 
 
+DIGITS = "0123456789"
+
+
 def report_of(store, name):
     return store.report(store.report_key(name))
 
@@ -32,7 +35,7 @@ def test_the_figure_shows_the_report(store):
     for metric in scores.available(report):
         scale = 100 if words.METRICS[metric].unit == "%" else 1
         marks, ceiling = figures.score_bars(
-            report.metrics["per_class"], report.reference.metrics["per_class"], metric
+            report.metrics["per_class"], report.reference.metrics["per_class"], metric, DIGITS
         ).data
         for d in range(10):
             e, real = (part.metrics["per_class"][str(d)][metric] for part in (report, report.reference))
@@ -46,31 +49,33 @@ def test_bars_start_at_zero_and_points_replace_them_where_the_axis_does_not():
     def group(low, value):
         return {str(d): {"accuracy": Estimate(value, low, 1.0, 100)} for d in range(10)}
 
-    wide = figures.score_bars(group(0.2, 0.5), None, "accuracy")
+    wide = figures.score_bars(group(0.2, 0.5), None, "accuracy", DIGITS)
     assert wide.data[0].type == "bar" and wide.layout.yaxis.range[0] == 0
-    close = figures.compare_bars(group(0.95, 0.98), group(0.96, 0.99), ("a", "b"), "accuracy")
+    close = figures.compare_bars(group(0.95, 0.98), group(0.96, 0.99), ("a", "b"), "accuracy", DIGITS)
     assert [trace.type for trace in close.data] == ["scatter", "scatter"]
     assert close.layout.yaxis.range[0] == 90 and "from 90" in close.layout.yaxis.title.text
 
 
 def test_digits_without_a_value_leave_a_gap():
     group = {"0": {"accuracy": Estimate(None, None, None, 0)}, "1": {"accuracy": Estimate(0.5, None, None, 1)}}
-    marks = figures.score_bars(group, None, "accuracy").data[0]
+    marks = figures.score_bars(group, None, "accuracy", DIGITS).data[0]
     assert marks.y == (None, 50.0) and marks.error_y.array == (0, 0)
 
 
 def test_the_hardest_digit_is_measured_against_real_ones(store):
     text = scores.hardest(report_of(store, "early"), "accuracy")
-    assert text.startswith("The classifier finds 5 hardest") and "real 5s" in text and "points below" in text
+    assert (
+        text.startswith("The classifier finds 5 hardest") and "for real images of it" in text and "points below" in text
+    )
     assert scores.hardest(report_of(store, "early"), "clip_probability").startswith("CLIP finds 5 hardest")
     calm = scores.hardest(report_of(store, "real"), "accuracy")
-    assert calm.startswith("The classifier finds real ")
+    assert calm.startswith("The classifier finds real images of ")
 
 
 def test_a_gap_within_chance_accuses_nobody(store):
     report = report_of(store, "mnist")
     same = report.__class__(**(vars(report) | {"reference": report.summary}))
-    assert "cannot tell any digit from real ones" in scores.hardest(same, "accuracy")
+    assert "cannot tell any class from real images" in scores.hardest(same, "accuracy")
 
 
 def test_the_tab_shows_numbers_with_intervals_and_n(store):

@@ -40,12 +40,12 @@ def test_every_tab_has_something_to_show(store):
     assert len(scores.page(store, *settings(store, scores))[1].data) == 2
     key, *_ = settings(store, confusion)
     table = store.report(key).confusions["classifier"]
-    grid, words, found = confusion.page(store, *settings(store, confusion))
+    grid, words, found = confusion.page(store, *settings(store, confusion)[:-1])
     assert grid.count('class="cell ') == 100 and "Asked for" in words
     assert found.count('<li class="sample') == max(
         n for r, row in enumerate(table) for c, n in enumerate(row) if r != c
     )
-    verdict, _, _, pairs, more, *_ = compare.show(store, *settings(store, compare))
+    verdict, _, _, pairs, more, *_ = compare.show(store, *settings(store, compare)[:-1])
     assert "mnist" in verdict and '<li class="pair">' in pairs and "recall" in more.lower()
     table, figure, digits, grid, words, found = judges.page(store, *settings(store, judges))
     assert table.count("<tr>") == 5 and len(figure.data) == 2 and digits.count("<tr>") == 11
@@ -54,28 +54,28 @@ def test_every_tab_has_something_to_show(store):
 
 @pytest.mark.parametrize("judge", JUDGES)
 def test_a_mistake_on_a_judges_card_opens_the_real_digits_it_counts(store, judge):
-    counts = judges.measured(judges.read_card(judges.FOLDER / judge))["confusion"]
+    counts = judges.measured(judges.read_card(judges.FOLDER / "mnist" / judge))["confusion"]
     assert sum(map(sum, counts)) == 10_000
     for r, c, n in mistakes(counts, 6):
-        words, found = judges.opened_cell(store, judge, [r, c], 0)
+        words, found = judges.opened_cell(store, "mnist", judge, [r, c], 0)
         assert f"Asked for {r}, read as {c}" in words and found.count('<li class="sample') == n
     for cell in ([10, 0], "5,6", [1]):
         with pytest.raises(UserError):
-            judges.page(store, judge, cell, 0)
+            judges.page(store, "mnist", judge, cell, 0)
 
 
 def test_the_report_of_real_digits_says_of_each_judge_what_its_card_says(store):
     found = store.report(store.report_key(REAL)).details["calibration"]
     assert list(found) == list(JUDGES)
     for judge, said in found.items():
-        card = judges.measured(judges.read_card(judges.FOLDER / judge))
+        card = judges.measured(judges.read_card(judges.FOLDER / "mnist" / judge))
         assert said["confusion"] == card["confusion"] and said["per_class"] == card["per_class"]
         assert said["calibration_error"] == pytest.approx(card["calibration_error"], abs=1e-5)
 
 
 def test_a_card_is_shown_without_a_report_of_real_digits_that_fits_it(tmp_path):
     for root in (tmp_path, make_root(tmp_path / "other judges")):
-        *_, grid, words, found = judges.page(Store(root), "knn", None, 0)
+        *_, grid, words, found = judges.page(Store(root), "mnist", "knn", None, 0)
         assert grid.count('class="cell ') == 100 and "score real" in words and found == ""
 
 

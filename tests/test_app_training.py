@@ -74,7 +74,7 @@ def test_what_judges_saw_on_the_way_is_a_point_a_look(store, tmp_path, shown):
         wanted = [None if metric not in look else scale * look[metric] for look in LOOKS]
         assert list(lines[name].y) == wanted
     if shown == "clip":
-        assert list(lines["digit 0"].y) == pytest.approx([10, 70])
+        assert list(lines["class 0"].y) == pytest.approx([10, 70])
 
 
 @pytest.mark.parametrize("shown", [*curves.LOOKED, "reward"])

@@ -127,7 +127,7 @@ def test_a_cell_opens_exactly_as_many_samples_as_its_number(visit):
     pictures = page.locator("#cell-samples .sample img")
     assert pictures.evaluate_all("all => all.every(i => i.naturalWidth === 28)")
     page.locator('.chip[data-r="6"][data-c="5"]').click()
-    expect(page.locator("#cell-samples")).to_contain_text("no 6 was read as a 5")
+    expect(page.locator("#cell-samples")).to_contain_text("no 6 was read as 5")
     expect(cell(page, 6, 5)).to_have_attribute("aria-pressed", "true")
     page.get_by_label("Real").check()
     expect(page.locator("#cell-words h2")).to_contain_text("of 958")

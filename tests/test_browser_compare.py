@@ -131,7 +131,7 @@ def test_the_table_and_the_figure_say_what_the_reports_say(visit, store, width, 
     assert hues == [named[key.split("/")[0]] for key in keys] + [colours.REAL_COLOUR]
     figure = page.locator("#tradeoff .js-plotly-plot")
     expect(figure.locator(".textpoint text")).to_have_count(4, timeout=WAIT)
-    assert set(figure.locator(".textpoint text").all_text_contents()) == {*SHIPPED[:3], "real test digits"}
+    assert set(figure.locator(".textpoint text").all_text_contents()) == {*SHIPPED[:3], "real test images"}
     words = page.locator(".tabitem:visible .problem")
     expect(words).to_have_text(
         "The settings tried on mnist-turbo are not shown: sweep.csv is damaged, its first line must be "

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app import frontier
+from app import frontier, words
 from app.store import Store
 from app.tabs import tuning
 from diffusion_core.errors import UserError
@@ -38,7 +38,7 @@ def test_each_way_is_a_line_in_the_order_of_its_settings(folder):
     lines = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
     assert lines[frontier.GUIDED] == ([95, 92], [97, 99])
     assert lines[frontier.CLIP] == (pytest.approx([95, 94.9]), [97, 98.5]), "it begins where nothing leads"
-    assert lines[frontier.TUNED] == ([94], [98]) and lines[frontier.REAL][1] == [99.7]
+    assert lines[frontier.TUNED] == ([94], [98]) and lines[words.REAL_IMAGES][1] == [99.7]
     tuned = next(trace for trace in figure.data if trace.name == frontier.TUNED)
     assert tuned.error_y.array[0] == pytest.approx(0.5) and tuned.error_y.arrayminus[0] == pytest.approx(1)
     assert "tuned, guidance 1<br>accuracy 98" in tuned.hovertext[0] and "n = 100" in tuned.hovertext[0]

@@ -1,22 +1,23 @@
 """Compare: is B better than A? The verdict, every number, the same seeds side by side; then up to six reports."""
 
+from collections.abc import Iterable
 from functools import partial
 from html import escape
 
 import gradio as gr
 
-from app import bring, changes, figures, links, markup, paired, scripts, several, words
+from app import bring, changes, classes, figures, links, markup, paired, scripts, several, words
 from app.colours import colours, pair_colours
 from app.comparison_text import MAIN
 from app.links import View
 from app.pair_view import side_by_side
 from app.paired import ALL, ORDERS
 from app.shelf import is_own
-from app.store import REAL, Entry, Store, usable
+from app.store import REAL, Entry, Store, alike, usable
 from app.tabs.confusion import checked_cell
-from app.tabs.scores import available
+from app.tabs.scores import available, titled
 from app.tradeoff import tradeoff
-from app.widgets import QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker, still
+from app.widgets import QUIET, Tab, among, choices, choose, clickable, first, guarded, picked, picker, still
 from diffusion_core.errors import UserError
 from eval.compare import Comparison, compare
 from eval.pairs import unpaired
@@ -28,23 +29,25 @@ TITLE = "Compare"
 # ---------------------------------------------------------------- where reports come from
 
 
-def offered(store: Store) -> list[Entry]:
-    """What may be chosen as A, as B and for the table."""
-    return store.reports()
+def offered(store: Store, beside: str | None = None) -> list[Entry]:
+    """What may be chosen as A; `beside` a report as B and for the table, which must be of the same data set."""
+    entries = store.reports()
+    dataset = next((entry.dataset for entry in entries if entry.key == beside), None)
+    return entries if dataset is None else alike(entries, dataset)
 
 
 # ---------------------------------------------------------------- pure
 
 
 def numbers(comparison: Comparison, keys: list[str]) -> str:
-    """One row a metric, over all digits: A, B, the difference and its interval; the less common ones folded away."""
+    """One row a metric, over all images: A, B, the difference and its interval; the less common ones folded away."""
     rows = {}
     for key in keys:
         row, unit = comparison.row(key), words.METRICS[key].unit
         a, b = ((words.show(e.value, unit), words.show_interval(e, unit)) for e in (row.a, row.b))
         title = words.long_title(words.METRICS[key])
         rows[key] = (title, a, b, paired.difference(row, unit), paired.told_apart(row))
-    head = ("over all digits", "A", "B", "B − A", "better")
+    head = ("over all images", "A", "B", "B − A", "better")
     main = markup.table(head, [rows[k] for k in keys if k in MAIN], "The main metrics of A and B")
     rest = markup.table(head, [rows[k] for k in keys if k not in MAIN], "All other metrics of A and B")
     notes = "".join(map(markup.note, comparison.notes))
@@ -57,8 +60,8 @@ def judge_of(metric: str, report: Report) -> str:
     return judge if judge in report.confusions else next(iter(report.confusions), "classifier")
 
 
-def page(store: Store, key_a, key_b, metric, digit, order, number):
-    """What the tab shows: verdict, figure, digits, pairs, all numbers. `UserError` for a bad choice."""
+def page(store: Store, key_a, key_b, metric, label, order, number):
+    """What the tab shows: verdict, figure, classes, pairs, all numbers. `UserError` for a bad choice."""
     if not key_a or not key_b:
         return markup.note("Two reports are needed: python -m app score CHECKPOINT", "empty"), None, "", "", ""
     a, b = bring.pair(store, key_a, key_b)
@@ -74,24 +77,26 @@ def page(store: Store, key_a, key_b, metric, digit, order, number):
     )
     verdict = f'<p class="lead">{escape(words.minus(comparison.verdict))}</p>' + markup.note(
         f"A is {comparison.a}, B is {comparison.b}; {how}. Intervals are 95 %; "
-        "all digits of a metric together share one 5 % chance of a false alarm."
+        "all classes of a metric together share one 5 % chance of a false alarm."
     )
     per_class = (a.metrics["per_class"], b.metrics["per_class"])
-    figure = figures.compare_bars(*per_class, (comparison.a, comparison.b), metric, pair_colours(store, key_a, key_b))
-    below = paired.digits(comparison, metric)
+    sides, hues = (comparison.a, comparison.b), pair_colours(store, key_a, key_b)
+    figure = figures.compare_bars(*per_class, sides, metric, comparison.class_names, hues)
+    below = paired.by_class(comparison, metric)
     more = numbers(comparison, keys) + paired.made_differently(a, b)
-    return verdict, figure, below, turned(store, key_a, key_b, metric, digit, order, number), more
+    return verdict, figure, below, turned(store, key_a, key_b, metric, label, order, number), more
 
 
-def turned(store: Store, key_a, key_b, metric, digit, order, number) -> str:
+def turned(store: Store, key_a, key_b, metric, label, order, number) -> str:
     """One page of the pairs alone."""
     a, b = bring.pair(store, key_a, key_b)
-    if digit not in (ALL, *a.source.class_names) or order not in tuple(ORDERS) or metric not in available(a):
-        raise UserError("Choose the score, the digit and the order from what is offered.")
+    labels = (ALL, *map(str, range(len(a.source.class_names))))
+    if label not in labels or order not in tuple(ORDERS) or metric not in available(a):
+        raise UserError("Choose the score, the class and the order from what is offered.")
     judge = judge_of(metric, a)
     if reason := unpaired(a, b):
         return markup.note(f"There is nothing to show side by side: {reason}.", "empty")
-    found = paired.pairs(a, b, digit, order, judge)
+    found = paired.pairs(a, b, label, order, judge)
     if not found:
         return markup.note(f"There is no such pair under {words.the(judge)}.", "empty")
     return side_by_side(a, b, found, number if type(number) is int else 0)
@@ -150,9 +155,9 @@ def share(key_a, key_b, metric, keys) -> str:
     )
 
 
-def show(store: Store, key_a, key_b, metric, digit, order, number, cell, turn, keys) -> tuple:
+def show(store: Store, key_a, key_b, metric, label, order, number, cell, turn, keys) -> tuple:
     """All that the tab shows."""
-    shown = page(store, key_a, key_b, metric, digit, order, number)
+    shown = page(store, key_a, key_b, metric, label, order, number)
     changed = ("", "", "") if shown[1] is None else cells(store, key_a, key_b, metric, cell, turn)
     return *shown, *changed, *together(store, keys), share(key_a, key_b, metric, keys)
 
@@ -165,30 +170,28 @@ MORE_THAN_TWO = (
     + markup.note("The same scores of up to six reports, each in the colour that its checkpoint has in every figure.")
 )  # fmt: skip
 TRADEOFF = "<h2>Accuracy against diversity</h2>" + markup.note(
-    "Recall is the share of real digits that lie among the generated ones: further right means more of the variety "
-    "of handwriting, further up means more digits read right."
+    "Recall is the share of real images that lie among the generated ones: further right means more of their variety, "
+    "further up means more images read right."
 )
 FAINT = (
     "Faint: the settings that were tried on a checkpoint, a line for each sampler and number of steps, read by the "
-    "judge that chooses settings, and as many real test digits. Recall depends on how many there are: hold the lines "
+    "judge that chooses settings, and as many real test images. Recall depends on how many there are: hold the lines "
     "against these."
 )
 
 
 def rival(store: Store, key: str | None) -> str | None:
-    """What to compare `key` with unless told: a report of another checkpoint, else any other report."""
-    others = [e.key for e in usable(offered(store)) if e.key != key]
+    """What to compare `key` with unless told: a report of another checkpoint of its data set, else any other of it."""
+    others = [e.key for e in usable(offered(store, key)) if e.key != key]
     name = (key or "").split("/")[0]
     return next((k for k in others if k.split("/")[0] not in (name, REAL)), others[0] if others else None)
 
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
-    metrics = [(words.long_title(m), m.key) for m in words.METRICS.values()]
-    digits = [("All", ALL), *((str(d), str(d)) for d in range(10))]
     with gr.Row(elem_classes="controls"):
         a, b = picker(offered(store), "A", scale=3), picker(offered(store), "B", scale=3)
-        metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
+        metric = gr.Dropdown(titled(words.METRICS), value="accuracy", label="Score", filterable=False, scale=2)
     brought = bring.build(store, a, b)
     verdict = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
@@ -197,7 +200,8 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=6, min_width=320):
             below = still()
     with gr.Row(elem_classes="controls"):
-        digit = gr.Radio(digits, value=ALL, label="The same label and seed, side by side", scale=4, min_width=560)
+        side = "The same label and seed, side by side"
+        label = gr.Radio([("All", ALL)], value=ALL, label=side, scale=4, min_width=560)
         orders = [(title, key) for key, title in ORDERS.items()]
         order = gr.Dropdown(orders, value="differ", label="Which pairs", filterable=False, scale=1, min_width=240)
     found = clickable("", scripts.WIPE, elem_id="pairs")
@@ -209,7 +213,7 @@ def build(store: Store) -> Tab:
             about = clickable("", elem_id="change-words", elem_classes="cell-words")
             inside = clickable("", scripts.WIPE, elem_id="change-pairs")
     still(MORE_THAN_TWO, elem_classes="words")
-    keys = gr.Dropdown(choices(offered(store)), value=several.default(offered(store)), multiselect=True,
+    keys = gr.Dropdown(choices(offered(store)), value=[], multiselect=True,
                        max_choices=several.MOST, label="Reports", filterable=False)  # fmt: skip
     table = still(elem_id="several")
     still(TRADEOFF, elem_classes="words")
@@ -217,7 +221,8 @@ def build(store: Store) -> Tab:
     said = still(elem_classes="words")
     link = clickable("", elem_classes="words")
     number, cell, page_of_cell = gr.State(0), gr.State(None), gr.State(0)
-    chosen = [a, b, metric, digit, order]
+    of = gr.State("")  # the data set of A, which all that is chosen is of
+    chosen = [a, b, metric, label, order]
 
     def turn(event: gr.EventData, *settings):
         return picked(event), turned(store, *settings, picked(event))
@@ -235,22 +240,47 @@ def build(store: Store) -> Tab:
     def gather(key_a, key_b, metric, keys):
         return *together(store, keys), share(key_a, key_b, metric, keys)
 
+    def shown(*settings):
+        return show(store, *settings[:-1])
+
+    def other(key_a, key_b, metric, label, order, number, cell, turn, keys, of):
+        dataset = store.report(key_a).source.dataset
+        if dataset == of:
+            return *[gr.skip()] * 6, *show(store, key_a, key_b, metric, label, order, number, cell, turn, keys)
+        pickers = offers(store, key_a, rival(store, key_a), metric, ())
+        key_b, metric, label, keys = (update["value"] for update in pickers)
+        return *pickers, None, dataset, *show(store, key_a, key_b, metric, label, order, 0, None, 0, keys)
+
     tab = Tab(
-        [*chosen, number, cell, page_of_cell, keys],
+        [*chosen, number, cell, page_of_cell, keys, of],
         [verdict, figure, below, found, more, grid, about, inside, table, scatter, said, link],
-        guarded(store, partial(show, store)),
+        guarded(store, shown),
         partial(opened, store),
     )
     brought.success(tab.show, tab.settings, tab.outputs, **QUIET)
-    for control in (a, b, metric):
+    a.input(guarded(store, other), tab.settings, [b, metric, label, keys, cell, of, *tab.outputs], **QUIET)
+    for control in (b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
     keys.input(guarded(store, gather), [a, b, metric, keys], [table, scatter, said, link], **QUIET)
-    for control in (digit, order):
+    for control in (label, order):
         control.input(guarded(store, sift), chosen, [number, found], **QUIET)
     found.select(guarded(store, turn), chosen, [number, found], **QUIET)
     grid.select(guarded(store, select), [a, b, metric], [cell, page_of_cell, about, inside], **QUIET)
     inside.select(guarded(store, turn_cell), [a, b, metric, cell], [page_of_cell, about, inside], **QUIET)
     return tab
+
+
+def offers(store: Store, key_a: str, key_b: str | None, metric: str, keys: Iterable[str]) -> list[dict]:
+    """What the pickers of B, score, class and table offer beside A; `key_b`, `metric` and `keys` where they may be."""
+    entries, report = offered(store, key_a), store.report(key_a)
+    known = [entry.key for entry in usable(entries)]
+    table = [key for key in keys if key in known][: several.MOST] or several.default(entries)
+    return [
+        among(choices(entries), key_b if key_b in known else rival(store, key_a)),
+        among(titled(available(report)), metric),
+        among([("All", ALL), *classes.numbered(report.source.class_names)], ALL),
+        gr.update(choices=choices(entries), value=table),
+    ]
 
 
 def opened(store: Store, view: View) -> list:
@@ -259,10 +289,13 @@ def opened(store: Store, view: View) -> list:
     if a and not b:
         b = rival(store, a)
     b = b or first(offered(store))
-    a = a or rival(store, b)
-    wanted = dict.fromkeys(filter(None, map(store.report_key, view.reports or ())))
-    keys = list(wanted)[: several.MOST] or several.default(offered(store))
-    table = gr.update(choices=choices(offered(store)), value=keys)
-    pair = choose(offered(store), a), choose(offered(store), b)
-    known = a and b and view.tab == "compare" and view.cell and max(view.cell) < len(store.report(a).source.class_names)
-    return [*pair, view.metric or "accuracy", ALL, "differ", 0, list(view.cell) if known else None, 0, table]
+    a = a or rival(store, b) or b
+    metric, wanted = view.metric or "accuracy", dict.fromkeys(filter(None, map(store.report_key, view.reports or ())))
+    if not a:
+        nothing = choose(offered(store), None)
+        return [nothing, nothing, metric, ALL, "differ", 0, None, 0, gr.update(choices=[], value=[]), ""]
+    report = store.report(a)
+    known = b and view.tab == "compare" and view.cell and max(view.cell) < len(report.source.class_names)
+    cell = list(view.cell) if known else None
+    b, metric, label, table = offers(store, a, b, metric, wanted)
+    return [choose(offered(store), a), b, metric, label, "differ", 0, cell, 0, table, report.source.dataset]

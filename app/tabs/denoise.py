@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 
 from app import figures, links, markup, scripts, sprites
-from app.classes import known_classes
+from app.known_classes import known_classes
 from app.links import View
 from app.request import MAX_SEED, whole
 from app.store import Store, usable

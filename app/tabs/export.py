@@ -52,7 +52,7 @@ def job(store: Store, key, count, balance, form, seed, *least) -> Job:
 def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     """HTML again and again: how far it is, then the finished set."""
     asked = job(store, key, count, balance, form, seed, *least)
-    sight, start = export_view.Sight(tuple(asked.request.filters), asked.source.class_names), time.monotonic()
+    sight, start = export_view.Sight(tuple(asked.request.filters), asked.source.checkpoint.spec), time.monotonic()
     yield markup.progress(0, 1, "loading …")
     with tempfile.TemporaryDirectory() as folder:
         out, since = Path(folder) / "set", {}

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from app import markup, qualities, scripts, stage
-from app.classes import known_classes, writes
 from app.digit import made_with, more_like, opened_card
 from app.judging import readers
+from app.known_classes import known_classes, writes
 from app.links import View
 from app.request import MAX_CLIP, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
 from app.sampling import lead_of
@@ -69,7 +69,7 @@ def run(store: Store, key, classes, count, seed, sampler, steps, guidance, numbe
         take = markup.note(f"CLIP led these {data.nouns}: what it reads in them is no evidence.") + take
     for columns, problems in store.judges.verdicts(images, labels, data.name):
         told = "".join(markup.note(line, "problem") for line in problems)
-        said = verdicts(columns, labels.numpy())
+        said = verdicts(columns, labels.numpy(), data.class_names)
         waiting = reading - len(problems) - len(said[0])
         yield stage.finished(data, labels, seeds, frames, said, waiting, made, written), told + take
 
@@ -90,7 +90,7 @@ def opening(store: Store, key, classes, count, seed, sampler, steps, guidance, n
         rows = rows_of(report, labels, seeds)
         if rows is not None:
             images = report.images[rows]
-            said = verdicts(report.table.iloc[rows], labels.numpy())
+            said = verdicts(report.table.iloc[rows], labels.numpy(), data.class_names)
             frames = [(images, images, 0.0)]
             told = markup.note("Drawn earlier with these very settings. Press Generate to watch them form.")
             shown = stage.finished(

@@ -1,14 +1,14 @@
-"""Judges: how far each judge itself can be trusted, measured on real test digits."""
+"""Judges: how far each judge itself can be trusted, measured on real test images."""
 
 from functools import partial
 
 import gradio as gr
 
-from app import figures, markup, matrix, scripts, words
+from app import classes, figures, markup, matrix, scripts, words
 from app.links import View
-from app.store import REAL, Store, usable
+from app.store import FAVOURITE, Store
 from app.tabs import confusion
-from app.widgets import QUIET, Tab, clickable, guarded, picked, still
+from app.widgets import QUIET, Tab, among, clickable, guarded, picked, still
 from diffusion_core.errors import UserError
 from eval.judge import JUDGES as FOLDER
 from eval.judge import read_card
@@ -20,13 +20,19 @@ TITLE = "Judges"
 # ---------------------------------------------------------------- pure
 
 
+def judged() -> list[str]:
+    """The data sets that there are judges of, the favourite first."""
+    found = {path.parent.parent.name for path in FOLDER.glob("*/*/card.json")}
+    return sorted(found, key=lambda name: (name != FAVOURITE, name))
+
+
 def measured(card: dict) -> dict:
-    """What a card says of real test digits; a text judge's with its default prompts."""
+    """What a card says of real test images; a text judge's with its default prompts."""
     return card["test"].get("default", card["test"])
 
 
 def overview(cards: dict[str, dict]) -> str:
-    """A row a judge: accuracy, calibration error, the digit it reads worst."""
+    """A row a judge: accuracy, calibration error, the class it reads worst."""
     rows = []
     for judge, card in cards.items():
         test = measured(card)
@@ -37,66 +43,85 @@ def overview(cards: dict[str, dict]) -> str:
                 words.JUDGES[judge],
                 (f"{100 * accuracy.value:.2f} %", f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f} %"),
                 f"{100 * test['calibration_error']:.2f} %",
-                f"{worst} ({words.show(per_class[worst]['value'])})",
+                f"{card['class_names'][int(worst)]} ({words.show(per_class[worst]['value'])})",
                 f"{accuracy.n:,}",
                 (card["architecture"], card["role"]),
             )
         )
     head = ("judge", "accuracy", "calibration error", "reads worst", "n", "what it is")
-    return markup.table(head, rows, "The judges on real test digits")
+    return markup.table(head, rows, "The judges on real test images")
 
 
-def page(store: Store, judge, cell, number) -> tuple:
-    """Table of all judges; figure, digits, matrix and one opened cell of one. `UserError` for a bad choice."""
-    test, cards = measured(_card(judge)), {name: _card(name) for name in words.JUDGES}
-    per_class = {d: Estimate(**e) for d, e in test["per_class"].items()}
-    rows = [(d, words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in per_class.items()]
-    digits = markup.table(("digit", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by digit")
-    cell = matrix.default_cell(test["confusion"]) if cell is None else cell
-    grid = matrix.matrix(test["confusion"], confusion.checked_cell(cell, len(per_class)), True, words.the(judge))
+def page(store: Store, dataset, judge, cell, number) -> tuple:
+    """Table of all judges; figure, classes, matrix and one opened cell of one. `UserError` for a bad choice."""
+    cards = _cards(dataset)
+    card = _card(cards, judge)
+    test, names = measured(card), card["class_names"]
+    found = {label: Estimate(**e) for label, e in test["per_class"].items()}
+    rows = [(names[int(d)], words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in found.items()]
+    each = markup.table(("class", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by class")
+    counts, pair = test["confusion"], classes.pair(dataset, test["confusion"])
+    cell = confusion.checked_cell(matrix.default_cell(counts, pair) if cell is None else cell, len(names))
+    grid = matrix.matrix(counts, names, pair, cell, True, words.the(judge))
     figure = figures.reliability(test["reliability"], words.JUDGES[judge])
-    return overview(cards), figure, digits, grid, *opened_cell(store, judge, cell, number)
+    return overview(cards), figure, each, grid, *opened_cell(store, dataset, judge, cell, number)
 
 
-def opened_cell(store: Store, judge, cell, number) -> tuple[str, str]:
-    """The words about a cell, and one page of the real test digits in it."""
-    counts = measured(_card(judge))["confusion"]
-    for entry in usable(store.reports()):
-        if entry.key.split("/")[0] == REAL and store.report(entry.key).confusions.get(judge) == counts:
+def opened_cell(store: Store, dataset, judge, cell, number) -> tuple[str, str]:
+    """The words about a cell, and one page of the real test images in it."""
+    counts = measured(_card(_cards(dataset), judge))["confusion"]
+    for entry in store.real_entries(dataset):
+        if store.report(entry.key).confusions.get(judge) == counts:
             return confusion.opened_cell(store, entry.key, "real", judge, cell, number)
-    return markup.note("To see these digits, score them first: python -m app score real", "empty"), ""
+    return markup.note(confusion.no_real(dataset), "empty"), ""
 
 
-def _card(judge) -> dict:
-    if judge not in tuple(words.JUDGES):
+def known(dataset: str) -> list[tuple[str, str]]:
+    """(name, key) of the judges that there are of a data set."""
+    return [(words.JUDGES[judge], judge) for judge in _cards(dataset)]
+
+
+def _cards(dataset) -> dict[str, dict]:
+    """The cards of a data set's judges, in the order of the page."""
+    if dataset not in judged():
+        raise UserError("Choose a data set from what is offered.")
+    there = (FOLDER / dataset / judge for judge in words.JUDGES)
+    return {folder.name: read_card(folder) for folder in there if (folder / "card.json").is_file()}
+
+
+def _card(cards: dict[str, dict], judge) -> dict:
+    if judge not in tuple(cards):
         raise UserError("Choose one of the judges.")
-    return read_card(FOLDER / judge)
+    return cards[judge]
 
 
 # ---------------------------------------------------------------- gradio
 
 ABOUT = (
-    "Four judges read every digit, and none of them is right about all real ones. All learned from the training digits "
-    "and none chose the settings of a checkpoint. Where judges disagree about a digit, look at it: the share of such "
-    "digits is a score of its own."
+    "Several judges read every image, and none of them is right about all real ones. All learned from the training "
+    "images and none chose the settings of a checkpoint. Where judges disagree about an image, look at it: the share "
+    "of such images is a score of its own."
 )
 HOW = (
-    "Of the digits that a judge is 70 to 80 % sure of, 70 to 80 % should be read rightly: points on the line. Bars are "
-    "95 % intervals; few digits lie in the middle, so theirs are wide."
+    "Of the images that a judge is 70 to 80 % sure of, 70 to 80 % should be read rightly: points on the line. Bars are "
+    "95 % intervals; where few images lie, they are wide."
 )
 
 
 def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     still(markup.note(ABOUT), elem_classes="words")
+    sets = judged()
+    pairs = [(name, name) for name in sets]
+    dataset = gr.Radio(pairs, value=next(iter(sets), None), label="Data set", visible=len(sets) > 1)
     table = still()
-    judge = gr.Radio([(name, key) for key, name in words.JUDGES.items()], value="classifier", label="Judge")
+    judge = gr.Radio(known(sets[0]) if sets else [], value="classifier", label="Judge")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
             figure = gr.Plot(show_label=False, container=False)
             still(markup.note(HOW), elem_classes="words")
         with gr.Column(scale=1, min_width=300):
-            digits = still()
+            each = still()
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):
@@ -105,25 +130,32 @@ def build(store: Store) -> Tab:
             about = clickable("", elem_classes="cell-words")
             found = clickable("", scripts.PAGER)
 
-    def select(event: gr.EventData, judge):
+    def select(event: gr.EventData, dataset, judge):
         chosen = picked(event) or ()
-        return chosen, 0, *opened_cell(store, judge, chosen, 0)
+        return chosen, 0, *opened_cell(store, dataset, judge, chosen, 0)
 
-    def turn(event: gr.EventData, judge, cell):
-        return picked(event), *opened_cell(store, judge, cell, picked(event))
+    def turn(event: gr.EventData, dataset, judge, cell):
+        return picked(event), *opened_cell(store, dataset, judge, cell, picked(event))
+
+    def other(dataset, judge):
+        offered = among(known(dataset), judge)
+        return offered, None, 0, *page(store, dataset, offered["value"], None, 0)
 
     tab = Tab(
-        [judge, cell, number],
-        [table, figure, digits, grid, about, found],
+        [dataset, judge, cell, number],
+        [table, figure, each, grid, about, found],
         guarded(store, partial(page, store)),
         partial(opened, store),
     )
     judge.input(tab.show, tab.settings, tab.outputs, **QUIET)
-    grid.select(guarded(store, select), [judge], [cell, number, about, found], **QUIET)
-    found.select(guarded(store, turn), [judge, cell], [number, about, found], **QUIET)
+    dataset.input(guarded(store, other), [dataset, judge], [judge, cell, number, *tab.outputs], **QUIET)
+    grid.select(guarded(store, select), [dataset, judge], [cell, number, about, found], **QUIET)
+    found.select(guarded(store, turn), [dataset, judge, cell], [number, about, found], **QUIET)
     return tab
 
 
 def opened(store: Store, view: View) -> list:
-    """The settings that a link asks for."""
-    return [view.judge or "classifier", None, 0]
+    """The settings that a link asks for: `a` names a data set, or a checkpoint whose data set is meant."""
+    meant = next((entry.dataset for entry in store.checkpoints() if entry.key == view.a), view.a)
+    dataset = meant if meant in judged() else next(iter(judged()), None)
+    return [dataset, among(known(dataset) if dataset else [], view.judge), None, 0]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import hand, markup, pad_html, scripts
-from app.classes import known_classes
+from app.known_classes import known_classes
 from app.links import View
 from app.play_request import ALONG, ORDERED, READ, SECTIONS, SIZES, checked
 from app.play_view import NO_EXAMPLE, hand_page, poster_pages, walk_page

@@ -4,9 +4,9 @@ import json
 from functools import partial
 from html import escape
 
-from app import files, markup, words
+from app import classes, files, markup, words
 from app.links import View
-from app.store import Entry, Store
+from app.store import Entry, Store, usable
 from app.widgets import Tab, clickable, guarded
 from eval.report import Report
 
@@ -22,8 +22,10 @@ def page(store: Store) -> tuple[str]:
     entries = store.reports()
     if not entries:
         return (markup.note("There is no report yet. Score a checkpoint: python -m app score mnist", "empty"),)
+    missing = filter(None, map(classes.away, dict.fromkeys(entry.dataset for entry in usable(entries))))
+    told = "".join(markup.note(f"{why} Until then no real image is shown.") for why in missing)
     items = "".join(damaged(entry) if entry.problem else item(entry, store) for entry in entries)
-    return (f'<ul class="reports" aria-label="Reports">{items}</ul>',)
+    return (f'{told}<ul class="reports" aria-label="Reports">{items}</ul>',)
 
 
 def damaged(entry: Entry) -> str:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app import markup, paint, restored_view, scripts, sprites
 from app.bring import uploaded
-from app.classes import known_classes
+from app.known_classes import known_classes
 from app.links import View
 from app.request import MAX_SEED
 from app.restoration import MAX_CANDIDATES, candidates, picture, which

@@ -1,5 +1,6 @@
-"""Scores: how well each digit is drawn, beside real digits under the same judges."""
+"""Scores: how well each class is drawn, beside real images under the same judges."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import gradio as gr
@@ -8,13 +9,13 @@ from app import figures, links, markup, overview, words
 from app.colours import colour_of
 from app.links import View
 from app.store import Store, usable
-from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
+from app.widgets import QUIET, Tab, among, choose, clickable, first, guarded, picker, still
 from diffusion_core.errors import UserError
 from eval.metrics import Estimate, difference
 from eval.report import Report
 
 TITLE = "Scores"
-TEN_GAPS = "Each interval is for one digit alone: the largest of ten gaps looks larger than it is."
+GAPS = "Each interval is for one class alone: the largest of so many gaps looks larger than it is."
 MAIN = {"classifier": "accuracy", "second": "second_accuracy", "clip": "clip_probability"}  # of a judge's sentence
 
 
@@ -24,6 +25,11 @@ MAIN = {"classifier": "accuracy", "second": "second_accuracy", "clip": "clip_pro
 def available(report: Report) -> list[str]:
     """Metrics that this report has, in the order of `words.METRICS`."""
     return [key for key in words.METRICS if key in report.metrics["overall"]]
+
+
+def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
+    """What a picker of a score offers: (title, metric)."""
+    return [(words.long_title(words.METRICS[metric]), metric) for metric in metrics]
 
 
 def headline(report: Report, metric: str) -> str:
@@ -36,40 +42,42 @@ def headline(report: Report, metric: str) -> str:
     real = report.reference.metrics["overall"].get(metric)
     if real and report.source.kind != "real":
         as_many = f" (n = {real.n:,})" if entry.group == "sets" else ""
-        text += f"; real test digits{as_many} score {words.show(real.value, entry.unit)}"
+        text += f"; {words.REAL_IMAGES}{as_many} score {words.show(real.value, entry.unit)}"
     return text + "."
 
 
 def hardest(report: Report, metric: str) -> str:
-    """Which digit falls furthest below its real digits, and by how much; or that none can be told from them.
+    """Which class falls furthest below its real images, and by how much; or that none can be told from them.
 
-    Measured against real digits, because a judge that misreads real 5s may not accuse the model of bad 5s.
+    Measured against real images, because a judge that misreads real 5s may not accuse the model of bad 5s.
     """
-    entry = words.METRICS[metric]
+    names, entry = report.source.class_names, words.METRICS[metric]
     judge = words.the(entry.judge)
     judge = judge[0].upper() + judge[1:]
     per_class, real = report.metrics["per_class"], report.reference.metrics["per_class"]
     if report.source.kind == "real":
-        digit = min((d for d in per_class if per_class[d][metric].n), key=lambda d: per_class[d][metric].value)
-        return f"{judge} finds real {digit}s hardest: {words.show(per_class[digit][metric].value, entry.unit)}."
+        label = min((d for d in per_class if per_class[d][metric].n), key=lambda d: per_class[d][metric].value)
+        value = words.show(per_class[label][metric].value, entry.unit)
+        return f"{judge} finds real images of {names[int(label)]} hardest: {value}."
     gaps = {d: difference(e[metric], real[d][metric]) for d, e in per_class.items() if e[metric].n}
-    digit = max(gaps, key=lambda d: gaps[d].value)
-    ours, theirs = per_class[digit][metric], real[digit][metric]
+    label = max(gaps, key=lambda d: gaps[d].value)
+    ours, theirs, name = per_class[label][metric], real[label][metric], names[int(label)]
     size = (
-        f"{words.show(ours.value, entry.unit)} against {words.show(theirs.value, entry.unit)} for real {digit}s, "
-        f"{_points(gaps[digit], entry.unit)}"
+        f"{words.show(ours.value, entry.unit)} against {words.show(theirs.value, entry.unit)} for real images of it, "
+        f"{_points(gaps[label], entry.unit)}"
     )
-    if gaps[digit].low is None or gaps[digit].low <= 0:
-        return f"{judge} cannot tell any digit from real ones for certain; {digit} is furthest below: {size}."
-    return f"{judge} finds {digit} hardest: {size}."
+    if gaps[label].low is None or gaps[label].low <= 0:
+        return f"{judge} cannot tell any class from real images for certain; {name} is furthest below: {size}."
+    return f"{judge} finds {name} hardest: {size}."
 
 
 def table(report: Report, metric: str) -> str:
-    """One row a digit: value, interval, real digits, n; the overall row first."""
+    """One row a class: value, interval, real images, n; the overall row first."""
     entry, rows = words.METRICS[metric], []
     groups = [("all", report.metrics["overall"], report.reference.metrics["overall"])]
     reference = report.reference.metrics["per_class"]
-    groups += [(d, e, reference[d]) for d, e in sorted(report.metrics["per_class"].items())]
+    per_class = report.metrics["per_class"]
+    groups += [(name, per_class[str(d)], reference[str(d)]) for d, name in enumerate(report.source.class_names)]
     for name, ours, real in groups:
         e, r = ours.get(metric, overview.NOTHING), real.get(metric)
         rows.append(
@@ -81,12 +89,12 @@ def table(report: Report, metric: str) -> str:
                 f"{e.n:,}",
             )
         )
-    caption = f"{words.long_title(entry)} of each digit"
-    return markup.table(("digit", "score", "95 % interval", "real", "n"), rows, caption)
+    caption = f"{words.long_title(entry)} of each class"
+    return markup.table(("class", "score", "95 % interval", "real", "n"), rows, caption)
 
 
 def judged(report: Report, metric: str) -> list[str]:
-    """A sentence of each judge about the digit it finds hardest, that of the metric's judge first."""
+    """A sentence of each judge about the class it finds hardest, that of the metric's judge first."""
     entry = words.METRICS[metric]
     if entry.group != "judges" or entry.judge not in MAIN or entry.better is None:
         return []
@@ -113,8 +121,10 @@ def page(store: Store, key: str | None, metric: str | None):
         text = f"This checkpoint was tuned against {words.the(entry.judge)}: this score is no evidence of its quality."
         above += markup.note(text, "problem")
     reference = None if report.source.kind == "real" else report.reference.metrics["per_class"]
-    figure = figures.score_bars(report.metrics["per_class"], reference, metric, colour_of(store, key))
-    below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot} {TEN_GAPS}")
+    figure = figures.score_bars(
+        report.metrics["per_class"], reference, metric, report.source.class_names, colour_of(store, key)
+    )
+    below = markup.note(f"What it says: {entry.can} What it cannot say: {entry.cannot} {GAPS}")
     below += (
         overview.tables(report)
         + provenance(report)
@@ -150,8 +160,7 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3)
-        metrics = [(words.long_title(m), m.key) for m in words.METRICS.values()]
-        metric = gr.Dropdown(metrics, value="accuracy", label="Score", filterable=False, scale=2)
+        metric = gr.Dropdown(titled(words.METRICS), value="accuracy", label="Score", filterable=False, scale=2)
     above = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=3, min_width=320):
@@ -165,11 +174,18 @@ def build(store: Store) -> Tab:
         guarded(store, partial(page, store)),
         partial(opened, store),
     )
-    for control in tab.settings:
-        control.input(tab.show, tab.settings, tab.outputs, **QUIET)
+
+    def other(key, metric):
+        offered = among(titled(available(store.report(key))), metric)
+        return offered, *page(store, key, offered["value"])
+
+    report.input(guarded(store, other), tab.settings, [metric, *tab.outputs], **QUIET)
+    metric.input(tab.show, tab.settings, tab.outputs, **QUIET)
     return tab
 
 
 def opened(store: Store, view: View) -> list:
     """The settings that a link asks for."""
-    return [choose(store.reports(), store.report_key(view.a)), view.metric or "accuracy"]
+    key, metric = store.report_key(view.a) or first(store.reports()), view.metric or "accuracy"
+    offered = titled(available(store.report(key)) if key else words.METRICS)
+    return [choose(store.reports(), key), among(offered, metric)]

@@ -1,4 +1,4 @@
-"""Training: the curves of every run, and what its digits looked like on the way."""
+"""Training: the curves of every run, and what its images looked like on the way."""
 
 from functools import partial
 from html import escape
@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 import numpy as np
 
-from app import curves, links, markup, runs, scripts, sprites
+from app import classes, curves, links, markup, runs, scripts, sprites
 from app.colours import colours
 from app.links import View
 from app.request import amount
@@ -24,12 +24,20 @@ REFRESH = 5.0  # seconds, while a shown run is going on
 
 
 def chosen(store: Store, keys) -> list[runs.Run]:
-    """The runs to show. `UserError` for none, too many, or one that is not on offer."""
+    """The runs to show. `UserError` for none, too many, one that is not on offer, or several data sets."""
     if not isinstance(keys, list | tuple) or not keys:
         raise UserError("Choose at least one run.")
     if len(keys) > MOST_RUNS:
         raise UserError(f"Choose at most {MOST_RUNS} runs at a time.")
-    return [store.run(key) for key in keys]
+    found = [store.run(key) for key in keys]
+    if len(sets := datasets(store, keys)) > 1:
+        raise UserError(f"These runs are of different data sets: {' and '.join(sets)}. Choose runs of one of them.")
+    return found
+
+
+def datasets(store: Store, keys) -> list[str]:
+    """The data sets that runs say they are of, each once."""
+    return list(dict.fromkeys(entry.dataset for entry in store.runs() if entry.key in keys and entry.dataset))
 
 
 def about(run: runs.Run, store: Store) -> tuple:
@@ -55,7 +63,7 @@ def grids(found: list[runs.Run]) -> str:
         uri = sprites.data_uri(sprites.png(np.concatenate(film)))
         pictures.append(
             f'<figure class="grid-film" style="--w:{width};--h:{height}"><div class="window">'
-            f'<img class="pixels" src="{uri}" alt="Digits of {escape(run.name)} after so many images"></div>'
+            f'<img class="pixels" src="{uri}" alt="Images of {escape(run.name)} after so many images seen"></div>'
             f"<figcaption>{escape(run.name)}</figcaption></figure>"
         )
     last = len(thresholds) - 1
@@ -75,13 +83,21 @@ def page(store: Store, keys, shown, smoothing, log_x) -> tuple:
         raise UserError("Choose the curve from what is offered.")
     smoothing = amount(smoothing, "Smoothing", 0, 0.99)
     found = chosen(store, keys)
-    figure = curves.training(found, colours(store), shown, smoothing, log_x is True)
+    figure = curves.training(found, colours(store), shown, smoothing, log_x is True, names(store, found))
     head = ("run", "images", "minutes", "images/s", "loss now", "state", "made of")
     table = markup.table(head, [about(run, store) for run in found], "The runs shown")
     if silent := [run.name for run in found if not curves.has(run, shown)]:
         table = markup.note(f"Nothing of this kind is on record for {' and '.join(silent)}.") + table
     link = markup.link_button(links.write(tab="training", runs=tuple(run.name for run in found), curve=shown))
     return figure, table, grids(found), link
+
+
+def names(store: Store, found: list[runs.Run]) -> tuple[str, ...]:
+    """What the classes that judges looked at are called; nothing where nobody looked."""
+    looks = next((run.looks for run in found if run.looks), ())
+    dataset = next(iter(datasets(store, [run.name for run in found])), "")
+    found = classes.names(dataset, len(looks[0].get("per_class", ()))) if looks else ()
+    return tuple(classes.called(name, dataset) for name in found)
 
 
 def alive(store: Store, keys) -> bool:
@@ -113,7 +129,7 @@ def build(store: Store) -> Tab:
         log_x = gr.Checkbox(value=True, label="Log axis", scale=1, min_width=120, elem_classes="lone")
     figure = gr.Plot(show_label=False, container=False)
     table = still()
-    still(f"<h2>From noise to digits</h2>{markup.note(WHAT)}", elem_classes="words")
+    still(f"<h2>From noise to images</h2>{markup.note(WHAT)}", elem_classes="words")
     films = clickable("", scripts.FILM, elem_id="films")
     link = clickable("", elem_classes="words")
     clock = gr.Timer(REFRESH, active=False)

@@ -1,10 +1,10 @@
-"""Tuning: a reward that is followed, what guards it, and what it did to the digits."""
+"""Tuning: a reward that is followed, what guards it, and what it did to the images."""
 
 from functools import partial
 
 import gradio as gr
 
-from app import frontier, links, markup, tuned
+from app import classes, frontier, links, markup, tuned
 from app.links import View
 from app.store import Store, usable
 from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
@@ -24,6 +24,8 @@ def page(store: Store, key, judge) -> tuple:
     found = store.tuning(key)
     if judge not in tuple(JUDGES):
         raise UserError("Choose the judge from what is offered.")
+    counts = next(iter(found.looks[0]["confusions"].values()))
+    names = classes.names(next(entry.dataset for entry in store.tunings() if entry.key == key), len(counts))
     heading = "<h2>What changed, cell by cell</h2>"
     pairs = "<h2>Changed most</h2>" + markup.note(
         "The same label and noise, drawn by the parent and by what was kept, and what the classifier reads."
@@ -33,13 +35,13 @@ def page(store: Store, key, judge) -> tuple:
     )
     link = markup.link_button(links.write(tab="tuning", a=key, judge=judge))
     return (
-        tuned.lead(found), tuned.figure(found), tuned.numbers(found), heading + tuned.confusions(found, judge),
-        pairs + tuned.gallery(found), *beside(found), link,
+        tuned.lead(found), tuned.figure(found), tuned.numbers(found), heading + tuned.confusions(found, judge, names),
+        pairs + tuned.gallery(found, names), *beside(found), link,
     )  # fmt: skip
 
 
 def beside(found: tuned.Tuning) -> tuple:
-    """Words and two figures: other ways to fewer misread digits; nothing where none was measured."""
+    """Words and two figures: other ways to fewer misread images; nothing where none was measured."""
     if not found.ways:
         return "", None, None
     n = found.ways[-1].scores["accuracy"].n
