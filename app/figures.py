@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.words import METRICS, REAL_IMAGES, Metric, long_title, show, show_interval
+from app.words import LONGEST, METRICS, REAL_IMAGES, Metric, long_title, show, show_interval
 from eval.formats import SCALE
 from eval.metrics import Estimate
 
@@ -26,7 +26,7 @@ def score_bars(
     """One bar a class with its 95 % interval; a line across it where real images stand. `names` of the classes."""
     entry = METRICS[metric]
     floor = _floor(entry, [per_class, reference or {}])
-    figure = _figure(entry, floor)
+    figure = _figure(entry, floor, names)
     figure.add_trace(_marks(per_class, entry, names, "generated", colour, floor))
     if reference:
         figure.add_trace(_ceiling(reference, entry, names))
@@ -40,7 +40,7 @@ def compare_bars(
     """Two bars a class, A and B (`sides`: what they are called), each with its 95 % interval."""
     entry = METRICS[metric]
     floor = _floor(entry, [a, b])
-    figure = _figure(entry, floor)
+    figure = _figure(entry, floor, names)
     figure.add_trace(_marks(a, entry, names, f"A · {sides[0]}", colours[0], floor))
     figure.add_trace(_marks(b, entry, names, f"B · {sides[1]}", colours[1], floor))
     return figure
@@ -206,19 +206,29 @@ def _ceiling(reference: PerClass, entry: Metric, names: Sequence[str]) -> go.Sca
     )
 
 
-def _figure(entry: Metric, floor: float) -> go.Figure:
+def _figure(entry: Metric, floor: float, names: Sequence[str]) -> go.Figure:
     unit = f" ({entry.unit})" if entry.unit else ""
     title = long_title(entry) + unit + (f", from {floor:g}" if floor else "")
     figure = go.Figure(layout=layout(title, "class asked for"))
     bounds = [floor, 100.4 if floor >= 80 else 101] if entry.unit == "%" else None
     return figure.update_layout(
-        xaxis={"type": "category", "showgrid": False, "automargin": True},
+        xaxis={"type": "category", "showgrid": False, "automargin": True, **_ticks(names)},
         yaxis={"range": bounds},
         bargap=0.35,
         bargroupgap=0.08,
         scattermode="group",
         scattergap=0.5,
     )
+
+
+def _ticks(names: Sequence[str]) -> dict:
+    """Long names cut short: written out they would leave no room for what stands above them."""
+    if max(map(len, names)) <= LONGEST:
+        return {}
+    return {
+        "tickvals": list(names),
+        "ticktext": [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names],
+    }
 
 
 def layout(upright: str, along: str) -> dict:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from html import escape
 from math import log1p
 
-from app.words import LETTERS, minus
+from app.words import LETTERS, LONGEST, minus
 from eval.metrics import mistakes
 
 Counts = Sequence[Sequence[int]]  # rows = class asked for, columns = class judged
 KINDS = {"generated": "Generated", "real": "Real", "difference": "Difference"}  # what a matrix may show
 Pair = tuple[int, int]  # two classes that are always one click away, both ways
-LONGEST = 13  # of one that is written out
 WIDE = 14  # classes that fit beside one another
 DEEP = 0.87  # shades above this need white text, below it black (contrast 4.5 on the light page)
 

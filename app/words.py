@@ -10,6 +10,7 @@ from eval.words import full_title as long_title
 __all__ = [
     "JUDGES",
     "LETTERS",
+    "LONGEST",
     "METRICS",
     "REAL_IMAGES",
     "Metric",
@@ -25,6 +26,7 @@ __all__ = [
 JUDGES = {judge: NAMES[judge] for judge in READERS}  # who reads an image
 SHORT = {"classifier": "Classifier", "second": "Second", "knn": "Nearest", "clip": "CLIP"}  # where space is dear
 METRICS = WORDS
+LONGEST = 13  # letters of a class's name that are written out where space is dear
 LETTERS = 2  # of a class's name that needs no more room than a digit
 REAL_IMAGES = "real test images"  # in figures and tables
 

@@ -24,6 +24,7 @@ from app import (
     several,
     sprites,
     tuned,
+    words,
 )
 from app.links import View
 from app.store import Store, alike
@@ -175,6 +176,13 @@ def test_the_rows_of_many_classes_are_in_the_order_of_their_numbers():
     assert list(figure.data[0].x) == list(names)
 
 
+def test_long_names_are_cut_short_below_a_figure():
+    names = ("a very long name indeed", "bag")
+    report = made_report(class_names=names, per_class=4)
+    axis = scores.figures.score_bars(report.metrics["per_class"], None, "accuracy", names).layout.xaxis
+    assert list(axis.tickvals) == list(names) and list(axis.ticktext) == ["a very long …", "bag"]
+
+
 def test_only_scores_and_judges_that_a_report_has_are_offered(store):
     _, metric = scores.opened(store, View(a="shapes"))
     assert "Nearest neighbours accuracy" not in offered(metric) and "CLIP margin" in offered(metric)
@@ -219,7 +227,7 @@ def test_long_names_stand_on_end_and_many_classes_scroll():
 
     assert 'class="matrix"' in html(["0", "1"]) and 'class="matrix named"' in html(["ankle boot", "bag"])
     assert "--longest:10" in html(["ankle boot", "bag"]) and '<span title="' not in html(["ankle boot", "bag"])
-    assert f'title="{"x" * 40}"' in html(["x" * 40, "bag"]) and f"--longest:{matrix.LONGEST}" in html(["x" * 40, "bag"])
+    assert f'title="{"x" * 40}"' in html(["x" * 40, "bag"]) and f"--longest:{words.LONGEST}" in html(["x" * 40, "bag"])
     assert 'class="scroll"' in html([str(i) for i in range(30)]) and 'class="scroll"' not in html(list("0123456789"))
     assert "&lt;b&gt;" in html(["<b>", "c"]) and "<b>," not in html(["<b>", "c"])
 

@@ -198,7 +198,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=5, min_width=320):
             figure = gr.Plot(show_label=False, container=False)
         with gr.Column(scale=6, min_width=320):
-            below = still()
+            below = still(elem_classes="wrapped")
     with gr.Row(elem_classes="controls"):
         side = "The same label and seed, side by side"
         label = gr.Radio([("All", ALL)], value=ALL, label=side, scale=4, min_width=560)

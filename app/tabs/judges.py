@@ -121,7 +121,7 @@ def build(store: Store) -> Tab:
             figure = gr.Plot(show_label=False, container=False)
             still(markup.note(HOW), elem_classes="words")
         with gr.Column(scale=1, min_width=300):
-            each = still()
+            each = still(elem_classes="wrapped")
     cell, number = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=1, min_width=320):

@@ -166,7 +166,7 @@ def build(store: Store) -> Tab:
         with gr.Column(scale=3, min_width=320):
             figure = gr.Plot(show_label=False, container=False)
         with gr.Column(scale=2, min_width=300):
-            numbers = still()
+            numbers = still(elem_classes="wrapped")
     below = clickable("", elem_classes="words")
     tab = Tab(
         [report, metric],
