@@ -87,7 +87,7 @@ def test_what_draws_is_lent_a_gpu_and_draws_the_same(tmp_path):
     assert seen["not lent"] == ["generator", "open_card", "show", "vary"]
     assert len(seen["frames"]) == 4 and all(seen["frames"]) and seen["frames"] == seen["expected"]
     assert seen["images"] == 2
-    assert seen["refusals"] == ["Choose at least one digit.", "Click one of the digits to open its card."]
+    assert seen["refusals"] == ["Choose at least one class.", "Click one of the images to open its card."]
 
 
 def test_without_the_package_a_handler_is_itself(monkeypatch):
