@@ -235,7 +235,7 @@ def test_a_link_restores_the_reports():
     html = compare.share(keys[0], keys[1], "recall", keys)
     query = html.split('data-link="?')[1].split('"')[0].replace("&amp;", "&")
     view = links.read(dict(part.split("=") for part in query.split("&")), TABS)
-    a, b, metric, *_, chosen, _ = compare.opened(store, view)
+    a, b, metric, *_, chosen = compare.opened(store, view)
     assert [update["value"] for update in (a, b, metric, chosen)] == [keys[0], keys[1], "recall", keys]
-    assert compare.opened(store, View(reports=("nobody", keys[0], keys[0])))[-2]["value"] == keys[:1]
-    assert compare.opened(store, View(reports=("../x",)))[-2]["value"] == several.default(store.reports())
+    assert compare.opened(store, View(reports=("nobody", keys[0], keys[0])))[-1]["value"] == keys[:1]
+    assert compare.opened(store, View(reports=("../x",)))[-1]["value"] == several.default(store.reports())

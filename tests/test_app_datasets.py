@@ -293,13 +293,14 @@ def test_twins_hold_only_checkpoints_of_one_data_set_beside_one_another(store):
 
 
 def test_only_reports_of_one_data_set_are_offered_beside_a(store):
-    a, b, _metric, label, *_, table, of = compare.opened(store, View(a="shapes"))
-    assert [value["value"] for value in (a, b)] == [KEY, EARLY] and of == "made"
+    a, b, _metric, label, *_, table = compare.opened(store, View(a="shapes"))
+    assert [value["value"] for value in (a, b)] == [KEY, EARLY]
     assert {key for _, key in b["choices"]} == {key for _, key in table["choices"]} == {KEY, EARLY}
     assert len(a["choices"]) == 6 and offered(label) == ["All", *NAMES]
     mixed = compare.opened(store, View(a="shapes", b="early", reports=("mnist", EARLY)))
-    assert mixed[1]["value"] == EARLY and mixed[-2]["value"] == [EARLY]
-    assert compare.rival(store, KEY) == EARLY
+    assert mixed[1]["value"] == EARLY and mixed[-1]["value"] == [EARLY]
+    assert compare.rival(store, KEY) == EARLY and compare.of_one_data_set(store, KEY, EARLY)
+    assert not any(compare.of_one_data_set(store, KEY, key) for key in (store.report_key("mnist"), None, "own/gone"))
     assert alike(store.reports(), "made") == [entry for entry in store.reports() if entry.key in (KEY, EARLY)]
 
 
@@ -314,7 +315,7 @@ def test_what_is_of_two_data_sets_is_not_compared(store):
 
 
 def test_pairs_and_what_changed_are_of_classes(store):
-    shown = compare.show(store, *chosen(compare, store, a="shapes-early", b="shapes")[:-1])
+    shown = compare.show(store, *chosen(compare, store, a="shapes-early", b="shapes"))
     _verdict, figure, below, pairs, _more, grid, about, inside, *_ = shown
     assert list(figure.data[0].x) == list(NAMES) and '<th scope="row">red square</th>' in below
     assert "Asked for disc, read as cross by the classifier" in about and "asked disc, judged cross" in grid

@@ -221,7 +221,6 @@ def build(store: Store) -> Tab:
     said = still(elem_classes="words")
     link = clickable("", elem_classes="words")
     number, cell, page_of_cell = gr.State(0), gr.State(None), gr.State(0)
-    of = gr.State("")  # the data set of A, which all that is chosen is of
     chosen = [a, b, metric, label, order]
 
     def turn(event: gr.EventData, *settings):
@@ -240,25 +239,21 @@ def build(store: Store) -> Tab:
     def gather(key_a, key_b, metric, keys):
         return *together(store, keys), share(key_a, key_b, metric, keys)
 
-    def shown(*settings):
-        return show(store, *settings[:-1])
-
-    def other(key_a, key_b, metric, label, order, number, cell, turn, keys, of):
-        dataset = store.report(key_a).source.dataset
-        if dataset == of:
-            return *[gr.skip()] * 6, *show(store, key_a, key_b, metric, label, order, number, cell, turn, keys)
+    def other(key_a, key_b, metric, label, order, number, cell, turn, keys):
+        if of_one_data_set(store, key_a, key_b):
+            return *[gr.skip()] * 5, *show(store, key_a, key_b, metric, label, order, number, cell, turn, keys)
         pickers = offers(store, key_a, rival(store, key_a), metric, ())
         key_b, metric, label, keys = (update["value"] for update in pickers)
-        return *pickers, None, dataset, *show(store, key_a, key_b, metric, label, order, 0, None, 0, keys)
+        return *pickers, None, *show(store, key_a, key_b, metric, label, order, 0, None, 0, keys)
 
     tab = Tab(
-        [*chosen, number, cell, page_of_cell, keys, of],
+        [*chosen, number, cell, page_of_cell, keys],
         [verdict, figure, below, found, more, grid, about, inside, table, scatter, said, link],
-        guarded(store, shown),
+        guarded(store, partial(show, store)),
         partial(opened, store),
     )
     brought.success(tab.show, tab.settings, tab.outputs, **QUIET)
-    a.input(guarded(store, other), tab.settings, [b, metric, label, keys, cell, of, *tab.outputs], **QUIET)
+    a.input(guarded(store, other), tab.settings, [b, metric, label, keys, cell, *tab.outputs], **QUIET)
     for control in (b, metric):
         control.input(tab.show, tab.settings, tab.outputs, **QUIET)
     keys.input(guarded(store, gather), [a, b, metric, keys], [table, scatter, said, link], **QUIET)
@@ -268,6 +263,15 @@ def build(store: Store) -> Tab:
     grid.select(guarded(store, select), [a, b, metric], [cell, page_of_cell, about, inside], **QUIET)
     inside.select(guarded(store, turn_cell), [a, b, metric, cell], [page_of_cell, about, inside], **QUIET)
     return tab
+
+
+def of_one_data_set(store: Store, key_a: str, key_b) -> bool:
+    """Whether B, as it is chosen now, may stand beside A. A's own key has to be one."""
+    dataset = store.report(key_a).source.dataset
+    try:
+        return store.report(key_b).source.dataset == dataset
+    except UserError:  # there is none, or a visitor's own is gone
+        return False
 
 
 def offers(store: Store, key_a: str, key_b: str | None, metric: str, keys: Iterable[str]) -> list[dict]:
@@ -293,9 +297,9 @@ def opened(store: Store, view: View) -> list:
     metric, wanted = view.metric or "accuracy", dict.fromkeys(filter(None, map(store.report_key, view.reports or ())))
     if not a:
         nothing = choose(offered(store), None)
-        return [nothing, nothing, metric, ALL, "differ", 0, None, 0, gr.update(choices=[], value=[]), ""]
+        return [nothing, nothing, metric, ALL, "differ", 0, None, 0, gr.update(choices=[], value=[])]
     report = store.report(a)
     known = b and view.tab == "compare" and view.cell and max(view.cell) < len(report.source.class_names)
     cell = list(view.cell) if known else None
     b, metric, label, table = offers(store, a, b, metric, wanted)
-    return [choose(offered(store), a), b, metric, label, "differ", 0, cell, 0, table, report.source.dataset]
+    return [choose(offered(store), a), b, metric, label, "differ", 0, cell, 0, table]

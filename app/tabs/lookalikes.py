@@ -109,12 +109,16 @@ def build(store: Store) -> Tab:
 
 
 def offers(report: Report, two: tuple | None, judge: str | None) -> list:
-    """What the pickers offer for a report, both classes (None: those to begin with) and the judge; and its data set."""
+    """What the pickers offer for a report, both classes and the judge; and its data set.
+
+    Chosen are the `two` if they are two of its classes, else those to begin with.
+    """
     names, known = report.source.class_names, readers(report)
     counts = report.confusions[known[0][1]] if known else [[0] * len(names)] * len(names)
-    two = two or classes.pair(report.source.dataset, counts)
-    pickers = [among(classes.numbered(names), str(label)) for label in two]
-    return [*pickers, among(known, judge), report.source.dataset]
+    each, wanted = classes.numbered(names), [str(label) for label in two or ()]
+    if len({label for _, label in each} & set(wanted)) < 2:
+        wanted = [str(label) for label in classes.pair(report.source.dataset, counts)]
+    return [*(among(each, label) for label in wanted), among(known, judge), report.source.dataset]
 
 
 def opened(store: Store, view: View) -> list:
@@ -122,6 +126,4 @@ def opened(store: Store, view: View) -> list:
     key = store.report_key(view.a) or first(store.reports())
     if not key:
         return [choose(store.reports(), key), None, None, None, ""]
-    report = store.report(key)
-    fits = view.cell and max(view.cell) < len(report.source.class_names) and view.cell[0] != view.cell[1]
-    return [choose(store.reports(), key), *offers(report, view.cell if fits else None, view.judge)]
+    return [choose(store.reports(), key), *offers(store.report(key), view.cell, view.judge)]
