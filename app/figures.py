@@ -124,15 +124,12 @@ def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, 100 * counts / max(len(values), 1), None)
 
 
-def recognition(found: dict, pair: tuple[int, int], names: Sequence[str] = ()) -> go.Figure:
-    """Share of each class's images recognised at every noise level without the label; `pair` stands out, t50 marked.
-
-    `names`: of the classes; where there are none they go by their numbers.
-    """
+def recognition(found: dict, pair: tuple[int, int], names: Sequence[str]) -> go.Figure:
+    """Share of each class's images recognised at every noise level without the label; `pair` stands out, t50 marked."""
     section, sigmas = found["blind"] or found, found["sigmas"]
     figure = go.Figure(layout=layout("recognised (%)", "noise level, falling"))
     for label, curves in section["per_class"].items():
-        own, name = int(label) in pair, names[int(label)] if names else f"class {label}"
+        own, name = int(label) in pair, names[int(label)]
         colour = (BLUE, ORANGE)[pair.index(int(label))] if own else "#808080"
         shares = [Estimate(**e) for e in curves["recognised"]]
         figure.add_trace(

@@ -90,7 +90,7 @@ def test_a_t50_that_is_never_reached_says_why():
     curves = {"recognised": [CURVE], "t50": none}
     found = {"sigmas": [40.0], "blind": {"per_class": {"5": curves}}}
     assert "too few were right" in denoise.times(found, data.spec("mnist").class_names)
-    assert len(figures.recognition(found, (5, 6)).data) == 1
+    assert len(figures.recognition(found, (5, 6), tuple("0123456789")).data) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
     seed = whole(seed, "The seed", 0, MAX_SEED)
     sigmas, ways = walked(store, key, store.meta(key).sha256, pair, seed)
     found = store.recognition(key)
-    figure = figures.recognition(found, pair) if found else None
-    link = markup.link_button(links.write(tab="denoise", a=key, digits=pair, seed=seed))
     names = data.spec(store.meta(key).dataset).class_names
+    figure = figures.recognition(found, pair, names) if found else None
+    link = markup.link_button(links.write(tab="denoise", a=key, digits=pair, seed=seed))
     return films(sigmas, ways, seed, names), figure, times(found, names) if found else missing(key), link
 
 
