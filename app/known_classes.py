@@ -13,3 +13,9 @@ def known_classes(store: Store, key) -> list[tuple[str, str]]:
 def writes(store: Store, key) -> bool:
     """Whether a checkpoint draws digits, of which a number can be written."""
     return bool(key) and spec(store.meta(key).dataset).strokes
+
+
+def still_known(known: list[tuple[str, str]], wanted, place: int) -> str | None:
+    """`wanted` where it is one of these classes, else the one at `place`; None where there are too few."""
+    numbers = [number for _, number in known]
+    return wanted if wanted in numbers else numbers[place] if place < len(numbers) else None

@@ -72,7 +72,7 @@ def test_the_page_says_what_the_walk_found(shipped):
     assert table.count("<tr>") == 11 and f"{found['blind']['per_class']['5']['t50']['sigma']:.2f}" in table
     lines = {trace.name: trace for trace in figure.data}
     share = found["blind"]["per_class"]["5"]["recognised"][4]["value"]
-    assert lines["class 5"].y[4] == pytest.approx(100 * share) and len(lines) == 10
+    assert lines["5"].y[4] == pytest.approx(100 * share) and len(lines) == 10
 
 
 def test_a_students_own_few_levels_are_kept(shipped):

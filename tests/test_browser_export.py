@@ -21,7 +21,7 @@ def test_a_set_is_made_and_taken_away(visit, tmp_path):
     link.wait_for(timeout=WAIT)
     expect(page.locator("#export .summary")).to_contain_text("60 digits of 6")
     expect(page.locator("#export .sample").first).to_be_visible()
-    expect(page.locator("#export h2").first).to_contain_text(re.compile(r"Confidence: \d+ digits? left out"))
+    expect(page.locator("#export h2").first).to_contain_text(re.compile(r"Confidence: \d+ images? left out"))
     picture = page.locator("#export .first")
     assert picture.evaluate("e => [e.naturalWidth, e.naturalHeight, e.clientWidth]") == [280, 28 * 6, 560]
     expect(page.locator("#export-go")).to_be_visible()
@@ -34,7 +34,7 @@ def test_a_set_is_made_and_taken_away(visit, tmp_path):
     assert len(table) == 60 and min(table["confidence"].to_pylist()) >= 0.99
     assert (tmp_path / "README.md").read_text().startswith("---\nlicense: cc-by-sa-3.0")
     page.get_by_text("The data card").click()
-    expect(page.locator("#export pre")).to_contain_text("60 digits by")
+    expect(page.locator("#export pre")).to_contain_text("60 images by")
 
 
 def test_it_can_be_stopped_and_a_mistake_is_one_line(visit):
@@ -46,7 +46,7 @@ def test_it_can_be_stopped_and_a_mistake_is_one_line(visit):
     expect(page.locator("#export-go")).to_be_visible()
     page.wait_for_timeout(500)
     expect(page.locator("#export .empty")).to_be_visible()
-    page.get_by_label("How many digits").fill("1000000")
+    page.get_by_label("How many images").fill("1000000")
     page.locator("#export-go").click()
     expect(page.locator(".toast-body")).to_contain_text("The count must be a whole number from 1 to 2,000")
     expect(page.locator("#export-go")).to_be_visible()

@@ -144,7 +144,7 @@ def test_the_command_in_the_card_makes_the_same_bytes(capsys, tmp_path, tiny_fol
 
 def test_mnists_balance_is_that_of_its_training_digits():
     counts = torch.bincount(RealSource("train").data.labels).tolist()
-    assert export_command.weights("mnist") == tuple(map(float, counts))
+    assert export_command.weights("data") == tuple(map(float, counts))
 
 
 def test_fewer_digits_are_the_beginning_of_more(capsys, tmp_path, tiny_folder):
@@ -267,7 +267,7 @@ BAD = {
     "seed": (("--seed=-1",), "seed must be from 0"),
     "balance": (("--balance", "0=1,12=3"), "parts such as 0=10,1=20"),
     "balance of words": (("--balance", "x" * 10_000), "parts such as 0=10,1=20"),
-    "balance twice": (("--balance", "3=1,3=2"), "names digit 3 twice"),
+    "balance twice": (("--balance", "3=1,3=2"), "names class 3 twice"),
     "balance of nothing": (("--balance", "3=0"), "at least one of them above 0"),
     "balance NaN": (("--balance", "3=nan"), "parts such as 0=10,1=20"),
     "confidence NaN": (("--confidence", "nan"), "Confidence must be a number from 0 to 1"),

@@ -146,7 +146,7 @@ def test_real_digits_are_read(scorer):
 
 
 def test_the_card_tells_why_these_numbers_and_what_they_reach(scorer):
-    card = read_card(JUDGES / "knn")
+    card = read_card(JUDGES / "mnist" / "knn")
     training = card["training"]
     accuracy, loss = training["held_out_accuracy"], training["held_out_log_loss"]
     assert training["k"] == knn.K == int(max(accuracy, key=accuracy.get))

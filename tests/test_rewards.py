@@ -8,6 +8,7 @@ import torch
 from diffusion_core.data import load
 from eval.clip import load_clip, margins
 from eval.errors import UserError
+from eval.judge import JUDGES
 from eval.probe import OVERALL, PER_CLASS, SETS, Probe
 from eval.rewards import ENOUGH, REWARDS, SHIFTS, TUNED, USUAL, margin, measured, reward, usual
 from eval.scorers import load_scorers, score
@@ -49,7 +50,7 @@ def test_what_is_as_good_as_real_digits_usually_are_gains_nothing():
 
 
 def test_the_usual_margins_that_are_shipped_are_those_of_this_clip_and_these_digits():
-    shipped = json.loads(USUAL.read_text())
+    shipped = json.loads((JUDGES / "mnist" / "clip" / USUAL).read_text())
     found = measured(load_clip(), RealSource("train"))
     assert shipped["enough"] == pytest.approx(found["enough"], abs=1e-5)
     assert usual()[1] == shipped["deviation"] == pytest.approx(found["deviation"], rel=1e-5)

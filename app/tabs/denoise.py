@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 
 from app import figures, links, markup, scripts, sprites
-from app.known_classes import known_classes
+from app.known_classes import known_classes, still_known
 from app.links import View
 from app.request import MAX_SEED, whole
 from app.store import Store, usable
@@ -146,8 +146,12 @@ def build(store: Store) -> Tab:
     still(markup.note(WHAT), elem_classes="words")
     with gr.Row(elem_classes="controls"):
         key = picker(entries, "Checkpoint", scale=3)
-        one = gr.Dropdown(known, value=str(PAIR[0]), label="Class", filterable=False, scale=1, min_width=90)
-        other = gr.Dropdown(known, value=str(PAIR[1]), label="Beside it", filterable=False, scale=1, min_width=90)
+        one = gr.Dropdown(
+            known, value=still_known(known, str(PAIR[0]), 0), label="Class", filterable=False, scale=1, min_width=90
+        )
+        other = gr.Dropdown(
+            known, value=still_known(known, str(PAIR[1]), 1), label="Beside it", filterable=False, scale=1, min_width=90
+        )
         seed = gr.Number(value=0, precision=0, label="Seed of the noise", scale=1, min_width=120)
         dice = gr.Button("Other noise", size="md", scale=1, min_width=120)
     show = clickable("", scripts.FILM, elem_id="walk")
@@ -161,10 +165,11 @@ def build(store: Store) -> Tab:
     walk_shown = on_gpu(guarded(store, partial(page, store)))
     tab = Tab(settings, [show, figure, table, link], walk_shown, partial(opened, store), heavy=True)
 
-    def of_its_data(key):
-        return [gr.update(choices=known_classes(store, key))] * 2
+    def of_its_data(key, *pair):
+        known = known_classes(store, key)
+        return [gr.update(choices=known, value=still_known(known, value, i)) for i, value in enumerate(pair)]
 
-    key.change(guarded(store, of_its_data), [key], [one, other], **QUIET)
+    key.change(guarded(store, of_its_data), [key, one, other], [one, other], **QUIET)
     for control in (key, one, other):
         control.input(tab.show, settings, tab.outputs, **LANE, **QUIET)
     seed.submit(tab.show, settings, tab.outputs, **LANE, **QUIET)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import hand, markup, pad_html, scripts
-from app.known_classes import known_classes
+from app.known_classes import known_classes, still_known
 from app.links import View
 from app.play_request import ALONG, ORDERED, READ, SECTIONS, SIZES, checked
 from app.play_view import NO_EXAMPLE, hand_page, poster_pages, walk_page
@@ -112,11 +112,13 @@ def build(store: Store) -> Tab:
     def parted(chosen):
         return [gr.Column(visible=chosen == name) for name in SECTIONS]
 
-    def of_its_data(chosen):
+    def of_its_data(chosen, start, end):
         known = known_classes(store, chosen)
-        return gr.update(choices=known), gr.update(choices=[*known, AWAY])
+        end = end if end == ALONG else still_known(known, end, 1) or ALONG
+        start = still_known(known, start, 0)
+        return gr.update(choices=known, value=start), gr.update(choices=[*known, AWAY], value=end)
 
-    key.change(guarded(store, of_its_data), key, [one, other], **QUIET)
+    key.change(guarded(store, of_its_data), [key, one, other], [one, other], **QUIET)
     section.change(parted, section, [walk, written, poster], queue=False, **QUIET)
     at_once = [section.input, key.input, seed.submit, one.input, other.input, other_seed.submit, text.submit]
     at_once += [variation.release, example.input, label.input, number.input, size.input, go.click]
@@ -134,8 +136,11 @@ def build(store: Store) -> Tab:
 def walk_controls(store: Store) -> tuple[gr.Dropdown, gr.Dropdown, gr.Number]:
     known = known_classes(store, first(store.checkpoints()))
     with gr.Row(elem_classes="controls"):
-        one = gr.Dropdown(known, value=PAIR[0], label="From class", filterable=False, scale=1, min_width=90)
-        other = gr.Dropdown([*known, AWAY], value=PAIR[1], label="To", filterable=False, scale=1, min_width=90)
+        one = gr.Dropdown(
+            known, value=still_known(known, PAIR[0], 0), label="From class", filterable=False, scale=1, min_width=90
+        )
+        end = still_known(known, PAIR[1], 1) or ALONG
+        other = gr.Dropdown([*known, AWAY], value=end, label="To", filterable=False, scale=1, min_width=90)
         other_seed = gr.Number(value=OTHER_SEED, precision=0, label="Noise at the end (seed)", scale=1, min_width=120)
     return one, other, other_seed
 
