@@ -27,7 +27,11 @@ class Bench:
     """The judges, and the training digits in the spaces of three of them; made once, it judges any number of sets."""
 
     def __init__(self, dataset: str = "mnist"):
-        self.scorers = (ClassifierScorer(), ClassifierScorer("second"), ClipScorer())
+        self.scorers = (
+            ClassifierScorer(dataset=dataset),
+            ClassifierScorer("second", dataset),
+            ClipScorer(dataset=dataset),
+        )
         train = RealSource("train", dataset)
         self.spaces: dict[str, tuple[Judge, Reference]] = {}
         for prefix, judge in (("", self.scorers[0]), ("second_", self.scorers[1]), ("pixels_", Pixels())):
