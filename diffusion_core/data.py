@@ -206,5 +206,6 @@ def _read(entry: DataSpec, split: str, where: Path, verify: bool) -> Dataset:
         raise UserError(f"{where}: {len(images)} {split} images but {len(labels)} labels.")
     if int(labels.max()) >= len(entry.class_names):
         raise UserError(f"{where}: label {int(labels.max())} is outside 0..{len(entry.class_names) - 1}.")
-    pixels = images[..., None] if channels == 1 else images  # [N, H, W, C]
-    return Dataset(pixels.permute(0, 3, 1, 2).contiguous(), labels, entry)
+    # A grey image by a view: the strides of a permuted one would make convolutions take it for channels-last.
+    pixels = images[:, None] if channels == 1 else images.permute(0, 3, 1, 2).contiguous()
+    return Dataset(pixels, labels, entry)

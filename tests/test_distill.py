@@ -96,14 +96,14 @@ def test_half_of_a_batch_starts_from_pure_noise(distiller):
 def test_the_critic_learns_to_tell_and_the_generator_loss_falls_where_it_is_fooled(tiny):
     critic = Critic(tiny.denoiser)
     assert not {id(p) for p in critic.parameters()} & {id(p) for p in tiny.denoiser.parameters()}
-    optimizer = torch.optim.Adam(critic.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(critic.parameters(), 3e-4)  # at 1e-3 the loss leaps up and down
     data = load("mnist")
     real, labels = data.images[:64].float() / 127.5 - 1, data.labels[:64]
     made = real.roll(1, 0)  # the same digits under other labels: only a critic that reads the label can tell
     made = made.flip(2)
     sigma, jitter = torch.full((64,), 0.3), torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
     before = critic_loss(critic, real, made, sigma, labels, jitter).mean()
-    for _ in range(30):
+    for _ in range(60):
         optimizer.zero_grad()
         critic_loss(critic, real, made, sigma, labels, jitter).mean().backward()
         optimizer.step()
