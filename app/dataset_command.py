@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import tempfile
 from argparse import Namespace
 from dataclasses import replace
@@ -31,11 +30,11 @@ def dataset(arguments: Namespace) -> dict:
         return listing(arguments)
     from app import taking
     from app.terminal import Bar, say
-    from diffusion_core.data import DATASETS
+    from diffusion_core.data import DATASETS, NAME
 
     known = DATASETS.get(arguments.name)
-    if not known and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", arguments.name):
-        raise UserError("A data set's name is made of small letters, digits, - and _.")
+    if not known and not NAME.fullmatch(arguments.name):
+        raise UserError("A data set's name is made of small letters, digits, - and _, 40 at most.")
     if not known and not arguments.take:
         raise UserError(f"There is no data set '{arguments.name}'. Make it of a folder of images: --take FOLDER.")
     with Bar(arguments, "reading") as progress:
@@ -72,26 +71,28 @@ def listing(arguments: Namespace) -> dict:
 
 def described(arguments: Namespace, known, taken):
     """The entry of what was taken: a known one with its origin, or a new one with everything measured."""
-    from diffusion_core.data import DataSpec
+    from diffusion_core.data import DataSpec, checked
 
     if known:
         return replace(known, origin=taken.origin)
     images = taken.parts["train"].images
-    pixels = images.double() / 255
+    mean, std = scale(images)
     shape = (1 if images.ndim == 3 else 3, *images.shape[1:3])
-    mean, std = round(float(pixels.mean()), 4), round(float(pixels.std()), 4)
-    if not std:
-        raise UserError("All pixels of these images are equal: there is nothing to learn.")
-    return DataSpec(
-        arguments.name,
-        taken.class_names,
-        shape,
-        mean,
-        std,
-        noun=arguments.noun,
-        flip=arguments.flip,
-        origin=taken.origin,
-    )
+    return checked(
+        DataSpec(
+            arguments.name, taken.class_names, shape, round(mean, 4), round(std, 4), noun=arguments.noun,
+            flip=arguments.flip, origin=taken.origin,
+        )
+    )  # fmt: skip
+
+
+def scale(images) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels, uint8, in [0, 1]; by counting: no copy as floats is made."""
+    import torch
+
+    counts, grey = images.flatten().bincount(minlength=256).double(), torch.arange(256).double() / 255
+    mean = (counts * grey).sum() / counts.sum()
+    return float(mean), float(((counts * (grey - mean).square()).sum() / counts.sum()).sqrt())
 
 
 def write(entry, taken) -> Path:

@@ -35,7 +35,7 @@ class Judges:
                 problems.append(self._explain(error))
             yield columns, problems
 
-    def read(self, images: Tensor, dataset: str = "mnist") -> Tensor:
+    def read(self, images: Tensor, dataset: str) -> Tensor:
         """The classifier's probabilities float [N, classes] of uint8 images [N, C, H, W]."""
         columns = self._scorer("classifier", dataset)(images, torch.zeros(len(images), dtype=torch.long))
         return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
@@ -48,9 +48,7 @@ class Judges:
         from eval.scorers import fitting
 
         *_, (columns, _) = self.verdicts(image, labels, dataset)
-        others = [
-            name for name in fitting(dataset) if name not in JUDGES and (at_hand(dataset) or name not in OF_IMAGES)
-        ]
+        others = [name for name in here(fitting(dataset), dataset) if name not in JUDGES]
         for name in others:
             columns |= self._scorer(name, dataset)(image, labels)
         row = {key: value.numpy() for key, value in columns.items()}

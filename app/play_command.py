@@ -90,7 +90,7 @@ def _write(model, arguments: Namespace) -> tuple[bytes, str]:
         from app.judging import Judges
 
         image = pad.fitted(pad.decoded(_read(arguments.like)))
-        label = int(Judges(str).read(image).argmax()) if label is None else label
+        label = int(Judges(str).read(image, model.spec.name).argmax()) if label is None else label
         style = hand.style_of_example(model, image, label, arguments.seed)
     line = hand.write(model, text, style, arguments.seed, variation)
     data = hand.png(line) if arguments.out.suffix.lower() == ".png" else hand.svg(line).encode()

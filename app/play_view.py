@@ -104,7 +104,7 @@ def hand_page(store: Store, asked: Settings) -> str:
     told, style = "", hand.style_of_seed(asked.seed, checkpoint.spec.shape)
     if asked.example:
         image = pad.from_data_uri(asked.example)
-        read = int(store.judges.read(image).argmax())
+        read = int(store.judges.read(image, checkpoint.spec.name).argmax())
         label = read if asked.label is None else asked.label
         style = hand.style_of_example(checkpoint, image, label, asked.seed)
     line = hand.write(checkpoint, text, style, asked.seed, asked.variation)
@@ -121,14 +121,14 @@ def hand_page(store: Store, asked: Settings) -> str:
     command = f"write {asked.key} {options} -- {shlex.quote(text)}"  # a text may begin with a minus
     return (
         f'<section class="hand" aria-label="A text in one hand"><div class="line">{hand.svg(line, paper=False)}</div>'
-        f"{markup.note(_read_back(store, line), 'summary')}{told}</section>"
+        f"{markup.note(_read_back(store, line, checkpoint.spec.name), 'summary')}{told}</section>"
         f"{_take(downloads(files), view, asked, command)}"
     )
 
 
-def _read_back(store: Store, line: hand.Line) -> str:
+def _read_back(store: Store, line: hand.Line, dataset: str) -> str:
     """What the classifier reads, in the places of the digits."""
-    read = iter(store.judges.read(line.digits).argmax(1).tolist())
+    read = iter(store.judges.read(line.digits, dataset).argmax(1).tolist())
     back = "".join(str(next(read)) if c.isdigit() else c for c in line.text)
     wrong = sum(a != b for a, b in zip(back, line.text, strict=True))
     said = "as it was asked" if not wrong else f"{plural(wrong, 'digit')} otherwise than asked"

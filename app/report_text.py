@@ -27,6 +27,7 @@ def lines(report: Report) -> list[str]:
     source, plan = report.source, report.plan
     head = f"{source.name}: n = {plan['count']:,}, seed {plan['seed']}"
     parts = [[head + (f", {source.settings}" if source.settings else "")]]
+    parts[0] += [f"The real images are {source.origin}."] * bool(source.origin)
     parts += [
         part(report)
         for part in (_found, _classes, _overall, _sets, _missing, _recognised, _learned, _judged, _unmeasured)

@@ -28,7 +28,7 @@ def sample_config(recommended: SampleConfig, arguments: argparse.Namespace) -> S
     return replace(recommended, **given).validate()
 
 
-def lead_of(scale: float | None, dataset: str = "mnist"):
+def lead_of(scale: float | None, dataset: str):
     """Guidance by CLIP (a `Lead`); None where it was not asked for. `UserError` for a scale out of range."""
     if not scale:
         return None

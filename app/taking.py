@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from diffusion_core.data import SPLITS, DataSpec
+from diffusion_core.data import MOST_CLASSES, SPLITS, DataSpec
 from diffusion_core.errors import UserError
 from diffusion_core.idx import read_idx
 from eval.source_base import shown
@@ -172,8 +172,8 @@ def _ordered(names: set[str], entry: DataSpec | None, path: Path) -> tuple[str, 
         return entry.class_names
     if len(names) < 2:
         raise UserError(f"{shown(path)} needs a folder for each of at least two classes.")
-    if len(names) > 256:
-        raise UserError(f"{shown(path)} has {len(names)} class folders; at most 256 are told apart.")
+    if len(names) > MOST_CLASSES:
+        raise UserError(f"{shown(path)} has {len(names)} class folders; at most {MOST_CLASSES} are told apart.")
     return tuple(sorted(names, key=lambda name: [(not t.isdigit(), int(t) if t.isdigit() else 0, t)
                                                  for t in re.split(r"(\d+)", name) if t]))  # fmt: skip
 

@@ -18,6 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from diffusion_core.config import (
+    LATER,
     MAX_SIGMA,
     DistillConfig,
     NetworkConfig,
@@ -51,7 +52,7 @@ class CheckpointMeta:
     distill: DistillConfig | None = None  # how the student was made of it
     tune: TuneConfig | None = None  # how it was tuned by a reward
     # Unless it is the published data set of that name: what is known of it without its images.
-    data: DataSpec | None = field(default=None, metadata={"later": True})
+    data: DataSpec | None = field(default=None, metadata=LATER)
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
     scores: dict = field(default_factory=dict)  # measured, with n and command
     revision: str = ""
@@ -76,8 +77,9 @@ class Checkpoint:
         return next(self.denoiser.parameters()).device
 
     @property
-    def spec(self):
-        return spec(self.meta.dataset)
+    def spec(self) -> DataSpec:
+        """Its data set as it was trained on: an own one's pixels may have been measured anew since."""
+        return self.meta.data or spec(self.meta.dataset)
 
 
 def write_synced(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ the folder too, in `dataset.json`; `python -m app dataset` makes both of any fol
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,9 @@ from diffusion_core.idx import read_idx
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 ENTRY = "dataset.json"  # of a data set of one's own
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+NOUN = re.compile(r"[a-z]{1,20}")
+MOST_CLASSES = 256  # a label is a byte
 SPLITS = {"train": "train", "test": "t10k"}
 
 
@@ -120,8 +124,9 @@ def spec(name: str) -> DataSpec:
     """The entry called `name`: of the registry, of a folder in data/, or adopted; `UserError` with the known names."""
     if name in DATASETS:
         return DATASETS[name]
-    if name in own():
-        return read_entry(DATA / name / ENTRY)
+    path = DATA / name / ENTRY
+    if NAME.fullmatch(name) and path.is_file():
+        return _kept(path, path.stat().st_mtime_ns)
     if name in _ADOPTED:
         return _ADOPTED[name]
     known = sorted({*DATASETS, *own(), *_ADOPTED})
@@ -138,10 +143,37 @@ def adopt(entry: DataSpec) -> None:
     try:
         known = spec(entry.name)
     except UserError:
-        _ADOPTED[entry.name] = entry
+        _ADOPTED[entry.name] = checked(entry)
         return
     if (known.class_names, known.shape) != (entry.class_names, entry.shape):
         raise UserError(f"The checkpoint's data set '{entry.name}' is not the one that has that name here. Rename one.")
+
+
+def checked(entry: DataSpec) -> DataSpec:
+    """An entry of somebody's own, itself; `UserError` for a value that no data set has.
+
+    It comes with checkpoints of strangers: its name becomes part of a path, its noun of file names and of the page.
+    """
+    if not NAME.fullmatch(entry.name):
+        raise UserError("A data set's name is made of small letters, digits, - and _, 40 at most.")
+    if not NOUN.fullmatch(entry.noun):
+        raise UserError("What an image shows is said in small letters, such as flower.")
+    names = entry.class_names
+    if not 2 <= len(names) <= MOST_CLASSES or len(set(names)) < len(names):
+        raise UserError(f"A data set has 2 to {MOST_CLASSES} classes, each with a name of its own.")
+    if any(not 0 < len(name) <= 60 or not name.isprintable() for name in names):
+        raise UserError("The name of a class is 1 to 60 characters that can be printed.")
+    if entry.shape[0] not in (1, 3) or not all(8 <= side <= 256 for side in entry.shape[1:]):
+        raise UserError(f"Images have 1 or 3 channels and 8 to 256 pixels a side, not {entry.shape}.")
+    if not 0 <= entry.mean <= 1 or not 0 < entry.std <= 1:
+        raise UserError(f"Mean and deviation of pixels in 0..1 cannot be {entry.mean:g} and {entry.std:g}.")
+    return entry
+
+
+@lru_cache(maxsize=64)
+def _kept(path: Path, changed: int) -> DataSpec:
+    """An entry, read again only when its file has changed: it is asked for with every image that is drawn."""
+    return read_entry(path)
 
 
 def read_entry(path: Path) -> DataSpec:
@@ -150,7 +182,7 @@ def read_entry(path: Path) -> DataSpec:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from None
-    return from_dict(DataSpec, found, path.name)
+    return checked(from_dict(DataSpec, found, path.name))
 
 
 def load(name: str = "mnist", split: str = "train", folder: str | Path | None = None) -> Dataset:

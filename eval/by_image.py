@@ -52,7 +52,7 @@ def by_image(
         yield Part(n + rows.stop, 2 * n)
     table = with_neighbours(pd.concat(tables, ignore_index=True), reference.table)
     plan = {"per_class": per_class, "seed": seed}
-    report = assemble(source, scorers, plan, table, images, reference.summary)
+    report = assemble(source, scorers, plan, table, images, reference)
     yield Part(2 * n, 2 * n, replace(report, reasons=without_sets()))
 
 

@@ -100,6 +100,7 @@ def _foot(report: Report) -> dict:
     facts = {
         "source": source.id,
         "sha256": source.sha256,
+        "real images": source.origin,
         "images seen in training": f"{source.images_seen:,}" if source.images_seen is not None else None,
         "plan": ", ".join(f"{key} {value}" for key, value in report.plan.items()),
         "revision": report.revision,

@@ -19,7 +19,7 @@ from eval.report import Report, load
 from eval.scorers import Scorer, score
 from eval.sources import CHECKPOINTS, CheckpointSource, ImageSource, RealSource, revision
 from eval.spaces import detectables, distances
-from eval.summary import UNLABELLED, Summary, summarise
+from eval.summary import UNLABELLED, summarise
 
 REFERENCES = CHECKPOINTS / "real" / "reports"  # real test images, scored once per set of scorers
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-image", "open_clip_torch")
@@ -51,7 +51,7 @@ def evaluate(
     reference = real_report(source.info.dataset, scorers, references, _part(progress, 2 * n, missing, total))
     table = with_neighbours(table.assign(**readings), reference.table)
     sigmas = source.sigmas if readings else ()
-    report = assemble(source, scorers, {"per_class": per_class, "seed": seed}, table, images, reference.summary)
+    report = assemble(source, scorers, {"per_class": per_class, "seed": seed}, table, images, reference)
     report = with_sets(report, scorers, _part(progress, 2 * n + missing, n, total))
     return details.added(report, reference.table, sigmas)
 
@@ -140,19 +140,19 @@ def with_neighbours(table: DataFrame, real: DataFrame) -> DataFrame:
 
 
 def assemble(
-    source: ImageSource, scorers: Sequence[Scorer], plan: dict, table: DataFrame, images: Tensor, real: Summary | None
+    source: ImageSource, scorers: Sequence[Scorer], plan: dict, table: DataFrame, images: Tensor, real: Report | None
 ) -> Report:
-    """The report of a table and its images, before sets are compared; `real` None: these are the real ones."""
+    """The report of a table and its images beside `real` ones, before sets are compared; None: these are the real."""
     summary = summarise(table, len(source.class_names))
     return Report(
-        source=source.info,
+        source=replace(source.info, origin=real.source.origin) if real else source.info,
         plan=plan | {"count": len(table), "labels": sorted(set(table["label"].tolist()) - {UNLABELLED})},
         scorers=tuple(_ids(scorers)),
         revision=revision(),
         packages=_packages(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         summary=summary,
-        reference=real or summary,
+        reference=real.summary if real else summary,
         table=table,
         images=images,
     )

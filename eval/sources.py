@@ -74,7 +74,6 @@ class CheckpointSource(DrawnSource):
                 sample=to_dict(self.sample) | led,
                 sha256=meta.sha256,
                 images_seen=meta.images_seen,
-                origin=meta.data.origin if meta.data else "",
                 rewards=tuple(dict.fromkeys((*meta.rewards, *(lead.scorers if self.lead else ())))),
                 config={key: value for key, value in to_dict(meta).items() if key in ("network", "train", "parent")},
             )

@@ -55,6 +55,7 @@ def card_head(name: str, role: str, net: torch.nn.Module, data: Dataset) -> dict
 
 
 def training_note(name: str, data: Dataset, held: Dataset, seed: int, passes: float, **more) -> dict:
+    """A card's section on how a judge was trained: on `data`, `held` kept apart, in so many `passes`; JSON-ready."""
     named = "" if data.spec.name == "mnist" else f" --data {data.spec.name}"
     return {
         "split": f"train, first {len(data.images)} images; the last {len(held.images)} are held out",

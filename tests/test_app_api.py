@@ -50,7 +50,7 @@ def test_score_reads_real_digits_as_the_judges_do(store, call):
     found = call["score"]([png(image[0]) for image in images], labels.tolist())
     assert set(found["accuracy"]) == set(JUDGES) and found["accuracy"]["classifier"]["n"] == 20
     read = [row[0]["judged"] for row in found["images"]]
-    assert read == store.judges.read(images).argmax(1).tolist()
+    assert read == store.judges.read(images, "mnist").argmax(1).tolist()
     right = sum(a == b for a, b in zip(read, labels.tolist(), strict=True))
     assert found["accuracy"]["classifier"]["value"] == right / 20
 

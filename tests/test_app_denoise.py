@@ -1,6 +1,7 @@
 """The Denoise tab: one noise and two labels, level by level, and when each becomes its digit."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ CURVE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 100}
 @pytest.fixture(scope="module")
 def walked(shipped):
     checkpoint = shipped.checkpoint("mnist")
-    return walk.walk(checkpoint, (5, 6), 3, data.load("mnist", "test"), shipped.judges.read)
+    return walk.walk(checkpoint, (5, 6), 3, data.load("mnist", "test"), partial(shipped.judges.read, dataset="mnist"))
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_clip_guidance_leads_the_digits_their_card_and_their_command(store):
     made = json.loads(unescape(re.search(r'data-made="([^"]+)"', html)[1]))
     model = store.checkpoint("mnist")
     labels, seeds, config, clip = generate.request(["5"], 1, 7, "euler", 3, 1.0, model.meta, clip=4)
-    led = draw(model, labels, seeds, config, lead=lead_of(clip))
+    led = draw(model, labels, seeds, config, lead=lead_of(clip, "mnist"))
     assert not torch.equal(led, draw(model, labels, seeds, config))
     (drawn,) = re.findall(r'estimate" src="([^"]+)"', html)
     np.testing.assert_array_equal(pixels(drawn)[-28:], led[0, 0].numpy())

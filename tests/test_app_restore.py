@@ -200,7 +200,7 @@ def test_the_shipped_model_fills_the_gap_and_knows_the_digit(shipped):
     likely = which(model, images, 0)
     assert int(likely.argmax()) == 7 and float(likely[7]) > 0.5 and float(likely.sum()) == pytest.approx(1, abs=1e-4)
     shown = restored_view.finished(
-        asked, model.spec, images, shipped.judges.read(images[:1]), shipped.judges.read(images), likely
+        asked, model.spec, images, *(shipped.judges.read(seen, "mnist") for seen in (images[:1], images)), likely
     )
     assert "8 ways it may have been" in shown
 

@@ -1,7 +1,9 @@
 """`python -m app dataset`: class folders, zips and IDX files become a data set; mistakes are said."""
 
 import json
+import os
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,5 +178,40 @@ def test_a_checkpoint_of_ones_own_data_is_known_without_it(place, tmp_path, monk
     )
     with np.load(tmp_path / "x.npz") as file:
         assert file["images"].shape == (3, 32, 32, 3)
+    again = replace(
+        entry, mean=0.9
+    )  # taken anew elsewhere, from other images: what was trained keeps its pixels' range
+    data.adopt(again)
+    assert load_checkpoint(out).spec.mean == entry.mean != again.mean
     with pytest.raises(UserError, match="is not the one that has that name here"):
         data.adopt(data.DataSpec("shapes", ("a", "b"), (3, 32, 32), 0.5, 0.2))
+
+
+ODD = {
+    "a way out": {"name": "../etc"},
+    "markup": {"noun": "<b>"},
+    "one class": {"class_names": ("a",)},
+    "a class twice": {"class_names": ("a", "a")},
+    "a class that rings": {"class_names": ("a", "b\a")},
+    "four channels": {"shape": (4, 32, 32)},
+    "no deviation": {"std": 0.0},
+    "no number": {"mean": float("nan")},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_entry_of_a_stranger_is_read_with_distrust(place, name):
+    entry = data.DataSpec("shapes", NAMES, (3, 32, 32), 0.5, 0.2)
+    data.adopt(entry)
+    with pytest.raises(UserError) as error:
+        data.adopt(replace(entry, **({"name": "other"} | ODD[name])))
+    assert "\n" not in str(error.value) and {"shapes": entry} == data._ADOPTED
+
+
+def test_an_entry_is_read_again_when_its_file_changes(place, tmp_path):
+    run("shapes", "--take", folders(tmp_path / "mine", 12))
+    assert data.spec("shapes") is data.spec("shapes")
+    path = place / "shapes" / data.ENTRY
+    path.write_text(path.read_text().replace('"noun": "image"', '"noun": "shape"'))
+    os.utime(path, ns=(1, 1))
+    assert data.spec("shapes").noun == "shape"

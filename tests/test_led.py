@@ -19,7 +19,7 @@ def report_of(source: CheckpointSource):
 
 def test_a_report_of_led_digits_draws_them_and_takes_clip_for_no_evidence(tmp_path):
     save_tiny(tmp_path / "tiny")
-    lead = lead_of(2.0)
+    lead = lead_of(2.0, "mnist")
     plain, led = CheckpointSource(tmp_path / "tiny"), CheckpointSource(tmp_path / "tiny", lead=lead)
     labels, seeds = led.plan(1)
     wanted = generate(plain.checkpoint, labels, seeds, plain.sample, lead=lead)
@@ -36,5 +36,5 @@ def test_a_report_of_led_digits_draws_them_and_takes_clip_for_no_evidence(tmp_pa
 def test_a_scale_of_nothing_leads_nowhere(tmp_path):
     save_tiny(tmp_path / "tiny")
     plain = CheckpointSource(tmp_path / "tiny")
-    assert lead_of(None) is None and lead_of(0) is None
-    assert CheckpointSource(tmp_path / "tiny", lead=lead_of(2.0)._replace(scale=0.0)).info == plain.info
+    assert lead_of(None, "mnist") is None and lead_of(0, "mnist") is None
+    assert CheckpointSource(tmp_path / "tiny", lead=lead_of(2.0, "mnist")._replace(scale=0.0)).info == plain.info

@@ -3,14 +3,18 @@
 import json
 import os
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 
+from app import report_text
+from diffusion_core.data import DATASETS
 from eval import atomic
 from eval.errors import UserError
+from eval.html import to_html
 from eval.report import Report, load, saved, standard
 from eval.run import evaluate, real_report
 from eval.scorers import score
@@ -193,6 +197,17 @@ def test_real_reports_leave_the_images_to_the_data_set(references, tmp_path):
     (tmp_path / "r" / "report.json").write_text(re.sub(r"mnist-test@\w{12}", "mnist-test@0", text))
     with pytest.raises(UserError, match="other real images"):
         load(tmp_path / "r")
+
+
+def test_images_that_are_no_published_ones_are_named_beside_the_numbers(monkeypatch, tmp_path):
+    """Whatever is held against them: the report, its lines and its page say so."""
+    told = "JPEG files in class folders, a re-encoding of the published images"
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], origin=told))
+    report = evaluate(FakeSource(), fake_scorers(), 2, references=tmp_path)
+    report.save(tmp_path / "r")
+    again = load(tmp_path / "r")
+    assert again.source.origin == told
+    assert f"The real images are {told}." in report_text.lines(again) and told in to_html(again)
 
 
 def test_images_of_a_report_can_be_scored_as_a_file(report, references, tmp_path):

@@ -203,7 +203,7 @@ def build(store: Store) -> Tab:
         return gr.update(choices=ready_made(store, key), value=qualities.RECOMMENDED)
 
     def of_its_data(key, chosen):
-        """The classes that it knows; those chosen stay unless its data set is another one."""
+        """The classes that it knows, those chosen as far as it knows them, and whether it can write numbers."""
         known = known_classes(store, key)
         kept = [label for label in chosen or () if label in dict(known).values()]
         return gr.update(choices=known, value=kept), gr.update(visible=writes(store, key))
