@@ -9,10 +9,10 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import classes, hub, markup, own_samples
+from app import classes, hub, markup, own_samples, scripts
 from app.shelf import is_own
 from app.store import Store, alike
-from app.widgets import LANE, QUIET, choices, guarded, still
+from app.widgets import LANE, QUIET, choices, clickable, guarded, still
 from app.words import plural
 from diffusion_core.errors import UserError
 from eval.by_image import by_image
@@ -44,10 +44,11 @@ def pair(store: Store, key_a, key_b) -> tuple[Report, Report]:
 def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
     """(progress as HTML, update of B) again and again; the last one chooses the new report."""
     start, a = time.monotonic(), store.report(key_a)
+    name = f"{start:.6f}"
     path, repository = uploaded(file), repository.strip() if isinstance(repository, str) else ""
     if bool(path) == bool(repository):
         raise UserError("Give a file or a repository, one of them.")
-    yield markup.progress(0, 1, "Fetching …" if repository else "Reading …"), gr.skip()
+    yield markup.progress(0, 1, "Fetching …" if repository else "Reading …", name), gr.skip()
     dataset = a.source.dataset
     if repository:
         source, plan = hub.fetched(repository), drawn_plan(a)
@@ -62,7 +63,7 @@ def run(store: Store, key_a, file, repository) -> Iterator[tuple[str, dict]]:
         if time.monotonic() - start > DEADLINE:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Give fewer images.")
         half = "Drawing" if repository and part.done < part.total // 2 else "Judging"
-        yield markup.progress(part.done, part.total, f"{half} {source.name}"), gr.skip()
+        yield markup.progress(part.done, part.total, f"{half} {source.name}", name), gr.skip()
     told = f"B is {source.info.given}, {_counted(part.report)}."
     mine = (f"yours: {title(source, part.report)}", store.shelf.put(part.report))
     yield _line(told), gr.update(choices=[mine, *choices(alike(store.reports(), dataset))], value=mine[1])
@@ -112,7 +113,7 @@ def build(store: Store, a: gr.Dropdown, b: gr.Dropdown):
         with gr.Row(elem_classes="go-row"):
             go = gr.Button("Judge and compare as B", variant="primary", elem_id="bring-go")
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="bring-stop")
-        told = still(elem_id="bring-told")
+        told = clickable("", scripts.HALT, elem_id="bring-told")
 
     def occupied():
         return gr.Button(visible=False), gr.Button(visible=True), markup.progress(0, 1, "Waiting …")
@@ -128,5 +129,5 @@ def build(store: Store, a: gr.Dropdown, b: gr.Dropdown):
     running = busy.then(guarded(store, partial(run, store)), [a, file, repository], [told, b], **LANE, **QUIET)
     done = running.success(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(ended, None, **outcome)
-    stop.click(ended, None, cancels=[running], **outcome)
+    stop.click(ended, None, cancels=[running], js=scripts.stop("bring-told"), **outcome)
     return done

@@ -76,7 +76,8 @@ def _add_training(command: Callable[[str, str], Parser]) -> None:
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
-    train.add_argument("--look-every", type=int, default=50_000, metavar="IMAGES", help="judge it so often (0: never)")
+    often = "judge it so often (0: never; default: 50,000, where the data set has judges)"
+    train.add_argument("--look-every", type=int, metavar="IMAGES", help=often)
     train.add_argument("--patience", type=int, metavar="LOOKS", help="end after so many looks that were no better")
     _add_sitting(train)
 

@@ -20,6 +20,7 @@ from diffusion_core.errors import UserError
 from eval.sources import CHECKPOINTS, CheckpointSource, checkpoint_folder, open_source
 
 PER_CLASS = 100
+EVERY = 50_000  # images between two looks at a training
 DRAWN = ("checkpoint", "diffusers", "callable")  # sources that draw any number of images
 
 
@@ -28,23 +29,33 @@ def train(arguments: Namespace) -> dict:
     from diffusion_core.presets import preset
 
     out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
-    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=looks(arguments, out))
+    look = looks(arguments, out, chosen.train.dataset)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=look)
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
     return result
 
 
-def looks(arguments: Namespace, out: Path):
+def looks(arguments: Namespace, out: Path, dataset: str):
     """How a training is judged while it goes on; None where it is not."""
-    if arguments.look_every < 0 or (arguments.patience is not None and arguments.patience < 1):
+    every = EVERY if arguments.look_every is None else arguments.look_every
+    if every < 0 or (arguments.patience is not None and arguments.patience < 1):
         raise UserError("--look-every must be 0 or more, --patience at least 1.")
-    if not arguments.look_every:
+    if not every:
         return None
     from app.watch import PER_CLASS as DIGITS
     from app.watch import Looks
     from eval.guard import progress
 
-    return Looks(out, DIGITS, arguments.look_every, partial(progress, patience=arguments.patience), untrained=False)
+    made = Looks(out, DIGITS, every, partial(progress, patience=arguments.patience), untrained=False)
+    try:
+        made.prepare(dataset)
+    except UserError as missing:
+        if arguments.look_every or arguments.patience:
+            raise
+        say(arguments, f"It is not judged while it trains: {missing}")
+        return None
+    return made
 
 
 def ending(arguments: Namespace, preset) -> tuple[float | None, int | None]:

@@ -57,15 +57,15 @@ class Finished(NamedTuple):
     archive: bytes
 
 
-def running(state: State, sight: Sight, seconds: float) -> str:
-    """`seconds` have passed since the first image."""
+def running(state: State, sight: Sight, seconds: float, run: str) -> str:
+    """`seconds` have passed since the first image; `run` tells this run from others."""
     left = seconds / state.done * (state.total - state.done) if state.done else None
     text = f"{state.stage} · {state.done:,} of {state.total:,}"
     if state.stage == "drawing" and sight.names:
         text += f" · {sum(sight.counts.values()):,} left out"
     if left is not None and state.done < state.total:
         text += f" · {left:.0f} s left"
-    return f'<section class="export">{markup.progress(state.done, state.total, text)}{left_out(sight)}</section>'
+    return f'<section class="export">{markup.progress(state.done, state.total, text, run)}{left_out(sight)}</section>'
 
 
 def finished(found: Finished, sight: Sight) -> str:

@@ -80,10 +80,11 @@ def film_bar(texts: Sequence[str], at: int, label: str, pause: int) -> str:
     )
 
 
-def progress(done: int, total: int, text: str) -> str:
-    """A bar of what is done, with words beside it."""
+def progress(done: int, total: int, text: str, run: str = "") -> str:
+    """A bar of what is done, with words beside it; `run` tells this run from others (`scripts.HALT`)."""
     bar = f'<progress max="{total}" value="{done}" aria-label="{escape(text)}"></progress>'
-    return f'<div class="bar">{bar}<output class="level" aria-live="off">{escape(text)}</output></div>'
+    of = f' data-run="{escape(run)}"' if run else ""
+    return f'<div class="bar"{of}>{bar}<output class="level" aria-live="off">{escape(text)}</output></div>'
 
 
 Cell = str | tuple[str, str]  # a value, or a value with smaller print below it

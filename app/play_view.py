@@ -161,7 +161,8 @@ def poster_pages(store: Store, asked: Settings) -> Iterator[tuple[str, str]]:
         if spent > DEADLINE:
             raise UserError(f"This took more than {DEADLINE:.0f} seconds and was stopped. Choose a smaller poster.")
         left = f"{drawn.done:,} of {total:,} · about {max(1, round(spent / drawn.done * (total - drawn.done)))} s left"
-        yield _poster(poster.png(drawn, 1), drawn, asked), markup.progress(drawn.done, total, left)
+        bar = markup.progress(drawn.done, total, left, f"{start:.6f}")
+        yield _poster(poster.png(drawn, 1), drawn, asked), bar
     way = "" if asked.number is None else f"--number {asked.number} "
     size = "x".join(map(str, asked.size))
     command = f"poster {asked.key} --size {size} {way}--seed {asked.seed} --out poster.svg"

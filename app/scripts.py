@@ -90,7 +90,8 @@ element.addEventListener('input', (event) => { if (event.target.matches('.wipe i
     + PAGER
 )
 
-# Frames of a stopped run may still be on their way: the outer element remembers which run it was.
+# Frames of a stopped run may still be on their way, behind the answer to Stop itself: the outer element remembers
+# which run it was.
 HALT = """
 const halt = () => {
   const section = element.querySelector('[data-run]:has(progress)');

@@ -49,11 +49,15 @@ class Looks:
                 f"{self.folder.name} began with {began} as its other CLIP: go on with the same --guard-clip."
             )
 
+    def prepare(self, dataset: str) -> None:
+        """Load the judges; `UserError` where one, or the data set, is missing."""
+        self.probe = self.probe or Probe(dataset, independent=self.independent)
+
     def at(self, run: Run) -> bool:
         """Draw, judge, write a line; whether the run may go on."""
         if not (run.trainer.images or self.untrained):
             return True
-        self.probe = self.probe or Probe(run.preset.train.dataset, independent=self.independent)
+        self.prepare(run.preset.train.dataset)
         now = run.checkpoint()
         labels, seeds = plan(self.per_class, SEED, now.meta.network.classes)
         images = generate(now, labels, seeds, now.meta.sample)

@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from diffusion_core.data import ROOT
 from tests.pages import make_root
@@ -128,8 +128,9 @@ def open_tab(page, name: str) -> None:
         tab = page.get_by_role("tab", name=name, exact=True)
         if not tab.is_visible():
             more = page.locator(".overflow-menu > button")
-            if more.is_visible():
-                more.click()
+            with suppress(TimeoutError):  # it may go away between the look and the click
+                if more.is_visible():
+                    more.click(timeout=1_000)
             tab = page.locator(".overflow-dropdown button", has_text=name)
         if tab.is_visible():
             tab.click()

@@ -98,8 +98,8 @@ def test_a_mistake_is_told_in_one_line_and_the_next_request_works(visit):
 
 
 def test_a_run_can_be_stopped(visit):
-    page = visit("?tab=generate&a=slow&n=2")
-    expect(page.locator("#stage .empty")).to_contain_text("20 digits")  # the link has arrived
+    page = visit("?tab=generate&a=slow&n=8")
+    expect(page.locator("#stage .empty")).to_contain_text("80 digits")  # the link has arrived
     page.get_by_role("button", name="Advanced").click()
     steps = page.get_by_label("number input for Steps")
     steps.fill("100")

@@ -53,7 +53,7 @@ def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
     """HTML again and again: how far it is, then the finished set."""
     asked = job(store, key, count, balance, form, seed, *least)
     sight, start = export_view.Sight(tuple(asked.request.filters), asked.source.checkpoint.spec), time.monotonic()
-    yield markup.progress(0, 1, "loading …")
+    yield markup.progress(0, 1, "loading …", f"{start:.6f}")
     with tempfile.TemporaryDirectory() as folder:
         out, since = Path(folder) / "set", {}
         for state in export(asked, out, ROUND):
@@ -64,7 +64,7 @@ def run(store: Store, key, count, balance, form, seed, *least) -> Iterator[str]:
                     "filters; the command line has no such limit."
                 )
             sight.see(state)
-            yield export_view.running(state, sight, now - since.setdefault(state.stage, now))
+            yield export_view.running(state, sight, now - since.setdefault(state.stage, now), f"{start:.6f}")
         made = export_view.Finished(asked, read_json(out / RECORD), (out / CARD).read_text("utf-8"), zipped(out))
     yield export_view.finished(made, sight)
 
@@ -93,7 +93,7 @@ def build(store: Store) -> Tab:
             settings, go, stop = controls(store)
         with gr.Column(scale=1, min_width=320):
             still(markup.note(WHAT))
-            show = clickable("", scripts.COPY, elem_id="export")
+            show = clickable("", scripts.HALT + scripts.COPY, elem_id="export")
     tab = Tab(settings, [show], guarded(store, partial(opening, store)), partial(opened, store))
 
     def occupied(*asked):
@@ -115,7 +115,7 @@ def build(store: Store) -> Tab:
     running = busy.success(make, settings, show, **LANE, **QUIET)
     running.success(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(failed, None, **outcome)
-    stop.click(stopped, None, cancels=[running], **outcome)
+    stop.click(stopped, None, cancels=[running], js=scripts.stop("export"), **outcome)
     return tab
 
 

@@ -20,6 +20,7 @@ from diffusion_core.noise import MAX_WRITTEN
 TITLE = "Play"
 TEXT = "17.05.2026"
 AWAY = ("along guidance, 0 to 4", ALONG)
+STOPPED = "Stopped; what was drawn stays."
 SEED, PAIR, OTHER_SEED = 1, ("5", "6"), 3  # a walk that is fun to look at, a hand that is easy to read
 DIGITS = [str(d) for d in range(CLASSES)]  # of a text, and of a big one
 
@@ -96,7 +97,7 @@ def build(store: Store) -> Tab:
         text, variation, example, label, hand_shown = hand_controls()
     with gr.Column(visible=False, elem_id="play-poster") as poster:
         number, size, go, stop = poster_controls()
-        progress = still(elem_id="poster-progress")
+        progress = clickable("", scripts.HALT, elem_id="poster-progress")
         poster_shown = clickable("", SAVE, elem_id="poster")
 
     controls = Controls(section, key, seed, one, other, other_seed, text, variation, example, label, number, size)
@@ -127,9 +128,8 @@ def build(store: Store) -> Tab:
         gr.on(at_once, show, list(controls), outputs, trigger_mode="always_last", **LANE, **QUIET),
         thrown.then(show, list(controls), outputs, **LANE, **QUIET),
     ]
-    stop.click(
-        lambda: markup.note("Stopped; what was drawn stays."), None, progress, cancels=running, queue=False, **QUIET
-    )
+    halted = scripts.stop("poster-progress")
+    stop.click(lambda: markup.note(STOPPED), None, progress, queue=False, cancels=running, js=halted, **QUIET)
     return tab
 
 
