@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app import api, files, links, markup, scripts, sprites
+from app import api, files, links, scripts
 from app.ahead import ahead
-from app.store import REAL, Store, usable
+from app.hero import hero, title
+from app.store import Store
 from app.tabs import (
     compare,
     confusion,
@@ -55,14 +56,13 @@ TABS = {
     "judges": judges,
     "reports": reports,
 }
-STRIP = (44, 2)  # columns and rows of the strip of digits in the head
 QUEUE = 64  # requests that may wait; more are refused at once
 
 
 def build(store: Store) -> gr.Blocks:
     """The page over the checkpoints and reports of a store."""
-    with gr.Blocks(title="Digits out of noise", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        still(head(store), elem_id="head")
+    with gr.Blocks(title=title(store), analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        still(hero(store), elem_id="head")
         built, opens = {}, {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for key, module in TABS.items():
@@ -92,18 +92,6 @@ def build(store: Store) -> gr.Blocks:
             else:
                 gr.api(handler, api_name=name)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
-
-
-def head(store: Store) -> str:
-    """Title, sentence and strip; the digits are the first of the first report of a checkpoint."""
-    columns, rows = STRIP
-    for entry in usable(store.reports()):
-        if entry.key.split("/")[0] != REAL:
-            images = store.report(entry.key).images[: columns * rows]
-            rows = len(images) // columns
-            if rows:
-                return markup.hero(sprites.ink(images[: columns * rows], columns), columns, rows)
-    return markup.hero(None, columns, rows)
 
 
 async def healthy(request: Request) -> JSONResponse:

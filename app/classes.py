@@ -18,6 +18,15 @@ def noun(dataset: str) -> str:
         return "image"
 
 
+def drawn(dataset: str) -> str:
+    """What models of a data set draw: "handwritten digits", but "garments"."""
+    try:
+        hand = "handwritten " * spec(dataset).strokes
+    except UserError:
+        hand = ""
+    return f"{hand}{noun(dataset)}s"
+
+
 def called(name: str, dataset: str) -> str:
     """A class where its name stands alone: "digit 5", but "ankle boot"."""
     return f"{noun(dataset)} {name}" if name.isdecimal() else name

@@ -119,18 +119,3 @@ def copyable(text: str, label: str) -> str:
         f'<div class="command"><code>{escape(text)}</code><button type="button" class="quiet" '
         f'data-copy="{escape(text)}" aria-label="{escape(label)}">Copy</button></div>'
     )
-
-
-def hero(strip: str | None, columns: int, rows: int) -> str:
-    """The head of the page: what this is, over a strip of real generated digits (a stencil, see sprites.ink)."""
-    picture = ""
-    if strip:
-        picture = (
-            f'<div class="strip" style="--columns:{columns};--rows:{rows}"><img class="pixels" src="{strip}" '
-            f'alt="Digits drawn by the model shown here: {rows * columns} samples, none of them picked by hand."></div>'
-        )
-    return (
-        '<header class="hero"><h1>Digits out of noise</h1>'
-        "<p>A small diffusion model draws handwritten digits; four judges read each one back, "
-        f"so you can see which digits it draws well and which it does not.</p>{picture}</header>"
-    )

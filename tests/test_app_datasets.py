@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
 
@@ -26,6 +27,7 @@ from app import (
     tuned,
     words,
 )
+from app.hero import hero, title
 from app.links import View
 from app.store import Store, alike
 from app.tabs import compare, confusion, inspect, judges, reports, scores, training, tuning
@@ -77,6 +79,16 @@ def pictures(html: str) -> list[np.ndarray]:
 def test_a_name_that_is_a_number_does_not_stand_alone():
     assert classes.called("5", "mnist") == "digit 5" and classes.called("ankle boot", "fashion") == "ankle boot"
     assert classes.called("5", "nobody's") == "image 5"
+
+
+def test_the_head_shows_every_data_set_and_is_called_after_the_first(store, root, made_data, tmp_path):
+    html = hero(store)
+    assert "<h1>Digits out of noise</h1>" in html and "draw handwritten digits and shapes; judges" in html
+    assert html.count('class="pixels ink"') == 1 and html.count('class="pixels"') == 1  # colour is no stencil
+    assert "Shapes drawn by a model shown here: 44 samples" in html and html.count("--rows:1") == 2
+    shutil.copytree(root / "shapes", tmp_path / "shapes")
+    alone = Store(tmp_path)
+    assert title(alone) == "Shapes out of noise" and "draws shapes; four judges" in hero(alone)
 
 
 def test_the_pair_shown_first_is_the_one_people_ask_for_or_the_commonest_mistake():

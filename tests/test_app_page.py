@@ -11,7 +11,8 @@ import pytest
 import demo
 from app import links, markup
 from app.api import HEAVY
-from app.build import TABS, build, head
+from app.build import TABS, build
+from app.hero import hero
 from app.links import View
 from app.store import Store
 from app.theme import STYLE, style
@@ -70,16 +71,16 @@ def test_the_page_starts_without_clip(root):
 
 def test_an_empty_folder_makes_a_page(tmp_path):
     assert built(tmp_path).title == "Digits out of noise"
-    assert "<img" not in head(Store(tmp_path))
+    assert "<img" not in hero(Store(tmp_path))
 
 
 def test_the_head_shows_digits_of_the_first_report(root):
-    html = head(Store(root))
+    html = hero(Store(root))
     assert html.count("data:image/png;base64,") == 1 and "88 samples" in html
 
 
 def test_nothing_of_ours_is_fetched_from_elsewhere(root):
-    for text in (style(), head(Store(root))):
+    for text in (style(), hero(Store(root))):
         assert not re.search(r"https?:|url\(|@import|src=\"(?!data:)", text)
     assert STYLE.exists()
 
