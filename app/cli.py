@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """The whole command line, one sub-parser a command."""
-    parser = Parser(prog="python -m app", description="Train, sample and judge a diffusion model of digits.")
+    parser = Parser(prog="python -m app", description="Train, sample and judge small diffusion models, class by class.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help: str) -> Parser:
@@ -92,7 +92,7 @@ def _add_training(command: Callable[[str, str], Parser]) -> None:
     tune.add_argument("--method", default="draft", help="draft, refl, ddpo or weighted (default: draft)")
     tune.add_argument("--last", type=int, default=6, help="network calls that the gradient goes through (default: 6)")
     tune.add_argument("--distance", type=float, default=300.0, help="price of leaving the parent (default: 300)")
-    tune.add_argument("--focus", type=float, default=0.5, help="share of digits drawn by need (default: 0.5)")
+    tune.add_argument("--focus", type=float, default=0.5, help="share of images drawn by need (default: 0.5)")
     tune.add_argument(
         "--guard-clip", metavar="NAME", help="another CLIP that watches: an open_clip TAG/WEIGHTS, or a folder"
     )
@@ -108,11 +108,13 @@ def _add_drawing(command: Callable[[str, str], Parser]) -> None:
     from app.restore_command import add_arguments as add_restore
     from app.sampling import add_sampling
 
-    sample = command("sample", "Draw digits from a checkpoint into an .npz file or a folder of PNG files.")
+    sample = command("sample", "Draw images from a checkpoint into an .npz file or a folder of PNG files.")
     sample.add_argument("checkpoint", help="name under checkpoints/, or a folder")
-    sample.add_argument("--labels", type=_labels, help="digits to draw, such as 5,6 (default: all)")
-    sample.add_argument("--per-class", type=int, default=10, help="images of each digit (default: 10)")
-    sample.add_argument("--write", metavar="NUMBER", help="a number such as 2026, its digits in their order")
+    sample.add_argument("--labels", type=_labels, help="numbers of the classes to draw, such as 5,6 (default: all)")
+    sample.add_argument("--per-class", type=int, default=10, help="images of each class (default: 10)")
+    sample.add_argument(
+        "--write", metavar="NUMBER", help="a number such as 2026, its digits in their order; of digits only"
+    )
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
     add_sampling(sample)
@@ -121,8 +123,8 @@ def _add_drawing(command: Callable[[str, str], Parser]) -> None:
     add_export(export)
     add_sampling(export)
 
-    add_restore(command("restore", "Restore a damaged digit: several ways it may have been."))
-    add_play(command("play", "Walks between digits, a text in one hand, a poster."))
+    add_restore(command("restore", "Restore a damaged image: several ways it may have been."))
+    add_play(command("play", "Walks between classes, a text in one hand, a poster."))
 
 
 def _add_judging(command: Callable[[str, str], Parser]) -> None:
@@ -180,4 +182,4 @@ def _labels(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of digits such as 5,6") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of class numbers such as 5,6") from None

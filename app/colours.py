@@ -6,7 +6,7 @@ from app.figures import REAL as REAL_COLOUR
 from app.store import FAVOURITE, REAL, Entry, Store
 
 # Three to one and more against light and dark paper, and told apart by every common kind of colour vision, from the
-# green of real digits too (tests/test_app_compare_more.py).
+# green of real images too (tests/test_app_compare_more.py).
 PALETTE = ("#3377cc", "#ee6622", "#556655", "#aa4499", "#cc0000", "#9988bb", "#8800ff", "#cc55ff")
 
 OTHER = "#808080"  # a visitor's own samples; the second of two reports of one checkpoint

@@ -43,11 +43,11 @@ def looks(arguments: Namespace, out: Path, dataset: str):
         raise UserError("--look-every must be 0 or more, --patience at least 1.")
     if not every:
         return None
-    from app.watch import PER_CLASS as DIGITS
+    from app.watch import PER_CLASS as EACH
     from app.watch import Looks
     from eval.guard import progress
 
-    made = Looks(out, DIGITS, every, partial(progress, patience=arguments.patience), untrained=False)
+    made = Looks(out, EACH, every, partial(progress, patience=arguments.patience), untrained=False)
     try:
         made.prepare(dataset)
     except UserError as missing:
@@ -110,7 +110,7 @@ def sample(arguments: Namespace) -> dict:
             model, labels, seeds, config, progress, lead=lead_of(arguments.clip_guidance, model.meta.dataset)
         )
     write_images(arguments.out, images, labels, seeds)
-    say(arguments, f"{len(images):,} digits from '{model.name}': {arguments.out}")
+    say(arguments, f"{len(images):,} {model.spec.nouns} from '{model.name}': {arguments.out}")
     return {"out": str(arguments.out), "count": len(images), "checkpoint": model.name, "sample": to_dict(config)}
 
 
@@ -228,7 +228,7 @@ def space(arguments: Namespace) -> dict:
 
 
 def report_folder(source, name: str, report) -> Path:
-    """Beside the checkpoint it judges; reports of other images and of real digits under checkpoints/NAME."""
+    """Beside the checkpoint it judges; reports of other images and of real ones under checkpoints/NAME."""
     if source.kind == "real" and report.plan["per_class"] is None:
         from eval.run import reference_folder
 
@@ -282,8 +282,8 @@ def _plan(report) -> tuple:
 
 
 def _named(plans: dict[tuple, object]) -> str:
-    """ "2,000 digits from seed 0 by 6 scorers, 100 digits from seed 7 by 2 scorers"."""
-    return ", ".join(f"{n:,} digits from seed {seed} by {len(scorers)} scorers" for n, seed, scorers in sorted(plans))
+    """ "2,000 images from seed 0 by 6 scorers, 100 images from seed 7 by 2 scorers"."""
+    return ", ".join(f"{n:,} images from seed {seed} by {len(scorers)} scorers" for n, seed, scorers in sorted(plans))
 
 
 # ---------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def _write(job: Job, work: Path, paths: list[Path], said: dict, writing: Writing
 
 
 def _write_filtered(path: Path, names: tuple[str, ...], paths: list[Path]) -> None:
-    """A line a digit that was left out: label, seed, the filter that refused it, what it measured."""
+    """A line an image that was left out: label, seed, the filter that refused it, what it measured."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(("label", "seed", "reason", "value"))

@@ -11,7 +11,7 @@ BOLD = 3.0  # guidance
 
 
 class Quality(NamedTuple):
-    """Steps and guidance under a name; `says` what they do to the digits."""
+    """Steps and guidance under a name; `says` what they do to the images."""
 
     key: str
     title: str

@@ -14,7 +14,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=int, help="noise levels; more is slower and seldom better")
     group.add_argument("--sampler", help="dpmpp2m, ipndm, unipc, heun, euler, ancestral or consistency")
     group.add_argument("--guidance", type=float, help="1 = plain conditional, above: truer to the label, less varied")
-    group.add_argument("--clip-guidance", type=float, metavar="SCALE", help="lead digits by CLIP's margin, such as 2")
+    group.add_argument("--clip-guidance", type=float, metavar="SCALE", help="lead images by CLIP's margin, such as 2")
 
 
 def is_given(arguments: argparse.Namespace) -> bool:

@@ -15,12 +15,12 @@ def say(arguments: Namespace, *lines: str) -> None:
 
 
 def describe_report(report) -> str:
-    """A report in about 110 columns: faults first, then digit by digit, as sets, recognition, copies, gaps."""
+    """A report in about 110 columns: faults first, then class by class, as sets, recognition, copies, gaps."""
     return "\n".join(report_text.lines(report))
 
 
 def describe_comparison(comparison, pairs: dict) -> str:
-    """The main metrics, digit by digit, the flips, what differs in the making; the verdict last."""
+    """The main metrics, class by class, the flips, what differs in the making; the verdict last."""
     return "\n".join(comparison_text.lines(comparison, pairs))
 
 

@@ -59,7 +59,7 @@ class Tab(NamedTuple):
     outputs: list
     show: Callable
     opened: Callable  # View -> one value or update for each of `settings`
-    heavy: bool = False  # whether `show` draws digits, so that it has to wait in the one queue for that
+    heavy: bool = False  # whether `show` draws images, so that it has to wait in the one queue for that
     stop: gr.Button | None = None  # ends what opening the tab began, where that takes long
 
 

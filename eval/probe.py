@@ -47,7 +47,7 @@ class Probe:
                 self.references[scorer.name] = scorer, reference(scorer.id, self.train, features, None, SETS)
 
     def real(self, per_class: int) -> dict:
-        """What real test digits score as sets, about as many as `per_class` of each class: {metric: value}."""
+        """What real test images score as sets, about as many as `per_class` of each class: {metric: value}."""
         test = RealSource("test", self.train.info.dataset).data
         classes = len(self.train.class_names)
         rows = as_many(test.labels, torch.arange(classes).repeat(per_class), classes)

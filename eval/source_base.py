@@ -23,7 +23,7 @@ class SourceInfo:
     sha256: str | None = None  # of the weights, of the images, or of the file that draws them
     images_seen: int | None = None  # in training
     rewards: tuple[str, ...] = ()  # scorers it was tuned against: their scores are no evidence
-    labelled: bool = True  # False: nobody said which digits these should be; all labels are -1
+    labelled: bool = True  # False: nobody said which classes these should be; all labels are -1
     given: str = ""  # what the command line was given, without its folders; "" where that is the name
     seeded: bool = True  # False: nobody said which seeds these have; they are numbered in an order of our own
     origin: str = ""  # of the real images it is held against, where they are not the published ones

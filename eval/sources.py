@@ -54,7 +54,7 @@ class CheckpointSource(DrawnSource):
     """Images drawn from a checkpoint: a folder, or one already loaded. Keeps no image."""
 
     def __init__(self, where: str | Path | Checkpoint, sample: SampleConfig | None = None, lead: Lead | None = None):
-        """`sample` None means the settings that the checkpoint recommends; `lead`: by what the digits are led."""
+        """`sample` None means the settings that the checkpoint recommends; `lead`: by what the images are led."""
         self.checkpoint = where if isinstance(where, Checkpoint) else checkpoint.load(where)
         meta = self.checkpoint.meta
         self.sample = (sample or meta.sample).validate()

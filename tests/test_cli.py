@@ -144,8 +144,8 @@ def test_reports_without_a_plan_in_common_are_refused_with_their_plans(capsys, t
             report = made_report(name, per_class=per_class, seed=seed)
             report.save(tmp_path / name / "reports" / f"{per_class}-{seed}")
     code, _, err = run(capsys, "compare", tmp_path / "one", tmp_path / "two")
-    assert code == 2 and "one' has 20 digits from seed 0 by 4 scorers, 40 digits from seed 0 by 4 scorers;" in err
-    assert "two' has 30 digits from seed 7 by 4 scorers. Score both" in err and err.count("\n") == 1
+    assert code == 2 and "one' has 20 images from seed 0 by 4 scorers, 40 images from seed 0 by 4 scorers;" in err
+    assert "two' has 30 images from seed 7 by 4 scorers. Score both" in err and err.count("\n") == 1
 
 
 BAD = {

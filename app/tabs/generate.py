@@ -177,7 +177,7 @@ def controls(store: Store) -> Controls:
         steps = gr.Slider(1, MAX_STEPS, value=steps_now, step=1, label="Steps")
         told = "1 = none, 0 = ignore the label"
         guidance = gr.Slider(0, MAX_GUIDANCE, value=guidance_now, step=0.05, label="Guidance", info=told)
-        told = "0 = none; leads digits to what CLIP reads as asked, and takes about four times as long"
+        told = "0 = none; leads images to what CLIP reads as asked, and takes about four times as long"
         clip = gr.Slider(0, MAX_CLIP, value=0, step=0.5, label="CLIP guidance", info=told)
     return Controls(classes, number, count, seed, dice, go, stop, checkpoint, how, sampler, steps, guidance, clip)
 
@@ -215,7 +215,7 @@ def build(store: Store) -> Tab:
     dice.click(None, None, seed, js=scripts.DICE, **QUIET)
 
     def occupied():
-        return gr.Button(visible=False), gr.Button(visible=True), "", ""  # a card belongs to the digits before
+        return gr.Button(visible=False), gr.Button(visible=True), "", ""  # a card belongs to the images before
 
     busy = gr.on([go.click, number.submit], occupied, None, [go, stop, detail, alike], queue=False, **QUIET)
 
