@@ -113,7 +113,7 @@ def _add_drawing(command: Callable[[str, str], Parser]) -> None:
     sample.add_argument("--labels", type=_labels, help="numbers of the classes to draw, such as 5,6 (default: all)")
     sample.add_argument("--per-class", type=int, default=10, help="images of each class (default: 10)")
     sample.add_argument(
-        "--write", metavar="NUMBER", help="a number such as 2026, its digits in their order; of digits only"
+        "--write", metavar="NUMBER", help="a number such as 2026, its digits in order (checkpoints of digits)"
     )
     sample.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     sample.add_argument("--out", type=Path, required=True, help="FILE.npz, or a folder for PNG files")
