@@ -74,8 +74,11 @@ def _add_training(command: Callable[[str, str], Parser]) -> None:
     add_dataset(command("dataset", "Get the images of a data set, or make one of any folder of images."))
 
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
-    train.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
-    train.add_argument("--out", type=Path, help="folder of the checkpoint (default: checkpoints/PRESET)")
+    what = train.add_mutually_exclusive_group()
+    what.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
+    what.add_argument("--start", metavar="CHECKPOINT", help="go on with the weights of a checkpoint, as it was trained")
+    where = "folder of the checkpoint (default: checkpoints/PRESET, or checkpoints/START-longer)"
+    train.add_argument("--out", type=Path, help=where)
     often = "judge it so often (0: never; default: 50,000, where the data set has judges)"
     train.add_argument("--look-every", type=int, metavar="IMAGES", help=often)
     train.add_argument("--patience", type=int, metavar="LOOKS", help="end after so many looks that were no better")

@@ -26,11 +26,15 @@ DRAWN = ("checkpoint", "diffusers", "callable")  # sources that draw any number 
 
 def train(arguments: Namespace) -> dict:
     from diffusion_core.fit import fit
-    from diffusion_core.presets import preset
+    from diffusion_core.presets import continued, preset
 
-    out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
+    start = arguments.start and checkpoints.load(checkpoint_folder(arguments.start))
+    if start:
+        out, chosen = arguments.out or CHECKPOINTS / f"{start.name}-longer", continued(start.meta)
+    else:
+        out, chosen = arguments.out or CHECKPOINTS / arguments.preset, preset(arguments.preset)
     look = looks(arguments, out, chosen.train.dataset)
-    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=look)
+    run = fit(out, chosen, *ending(arguments, chosen), arguments.resume, look=look, start=start)
     result = {"out": str(out), "images": run.trainer.images, "seconds": round(run.seconds, 1)}
     say(arguments, f"Trained on {run.trainer.images:,} images in {run.seconds / 60:.1f} minutes: {out}")
     return result

@@ -103,6 +103,13 @@ class Run:
         kept = [line for line in lines if json.loads(line)["step"] <= self.trainer.step]
         write_synced(log, "".join(line + "\n" for line in kept).encode())  # later lines are about to be made again
 
+    def begin(self, start: Checkpoint) -> None:
+        """Go on with the averaged weights of a checkpoint whose resume state is gone, with its log."""
+        self.trainer.begin(start.denoiser, start.meta.images_seen)
+        self.seconds = start.meta.train_seconds
+        if (start.path / LOG).exists():
+            write_synced(self.folder / LOG, (start.path / LOG).read_bytes())
+
     def save(self) -> None:
         """The resume state first: the checkpoint may lag behind it, but never runs ahead."""
         progress = {"window": self.window.__dict__, "seconds": self.seconds}
@@ -159,11 +166,13 @@ def fit(
     parent: Checkpoint | None = None,
     aim: Aim | None = None,
     look: Look | None = None,
+    start: Checkpoint | None = None,
 ) -> Run:
     """Train in `folder` until `minutes` of training or `images` examples; go on with a run found there.
 
     With a `parent` the run makes its student (`presets.student`), or with an `aim` too it tunes the parent by that
-    reward (`presets.tuned`). `look` judges the run now and then, and may end it.
+    reward (`presets.tuned`). `look` judges the run now and then, and may end it. A run that is not there yet goes on
+    with the weights of `start` and its count of images (`presets.continued`).
 
     SIGTERM and Ctrl-C finish the step, save and raise `Interrupted`. `UserError` if there is nothing
     to resume, a finished checkpoint in the way, no room, another process at work, or no end given.
@@ -177,6 +186,8 @@ def fit(
         run = Run(folder, preset, parent, aim)
         if (folder / RESUME_FILE).exists():
             run.resume()
+        elif start:
+            run.begin(start)
         _train(run, minutes, images, stop, look)
     return run
 

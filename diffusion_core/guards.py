@@ -22,7 +22,10 @@ def check_folder(folder: Path, must_resume: bool) -> None:
     if must_resume and not resumable:
         raise UserError(f"{folder} holds no run to resume. Leave out --resume to start one.")
     if not resumable and (folder / checkpoints.MANIFEST).exists():
-        raise UserError(f"{folder} holds a finished checkpoint without its resume state. Choose another --out.")
+        raise UserError(
+            f"{folder} holds a finished checkpoint without its resume state. Choose another --out; --start goes on "
+            "with a checkpoint's weights."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_synced(folder / ".probe", b"")

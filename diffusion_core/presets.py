@@ -59,6 +59,13 @@ def fitting(data: DataSpec) -> Preset:
     return Preset(network, replace(MUON, dataset=data.name), PLAIN)
 
 
+def continued(start: CheckpointMeta) -> Preset:
+    """What a checkpoint was trained by, to train it longer. `UserError` for a student or a tuned one."""
+    if start.distill or start.tune:
+        raise UserError("Only a checkpoint that was trained on images alone can be trained longer. Give its teacher.")
+    return Preset(start.network, start.train, start.sample)
+
+
 def student(teacher: CheckpointMeta) -> Preset:
     """The student of a teacher: its network, and guidance built in. `UserError` if it is one itself."""
     if teacher.distill:

@@ -70,6 +70,12 @@ class Trainer:
         """What a run must have in common with the one that it goes on with; JSON types."""
         return {"network": to_dict(self.denoiser.config), "train": to_dict(self.config)}
 
+    def begin(self, weights: Denoiser, images: int) -> None:
+        """Go on with weights that have seen so many images; the optimizer's memory begins anew."""
+        for part in self.parts.values():
+            part.load_state_dict(weights.network.state_dict())
+        self.step = images // self.config.batch
+
     def steps(self) -> Iterator[StepResult]:
         """Train for ever; the caller decides when to stop. `UserError` after MAX_BAD_STEPS bad steps."""
         while True:

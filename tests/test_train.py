@@ -13,10 +13,11 @@ import torch
 
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import ema
-from diffusion_core.config import TrainConfig
+from diffusion_core.config import TrainConfig, TuneConfig
 from diffusion_core.data import ROOT, load
 from diffusion_core.errors import UserError
 from diffusion_core.fit import fit
+from diffusion_core.presets import continued
 from diffusion_core.resume import FILE
 from diffusion_core.train import MAX_BAD_STEPS, Trainer, batch_indices, learning_rate
 from tests.conftest import TINY, TINY_PRESET
@@ -155,6 +156,26 @@ def test_what_cannot_start_says_why(tmp_path, straight):
     (damaged / FILE).write_bytes(state(damaged)[:-50])
     with pytest.raises(UserError, match="damaged"):
         fit(damaged, TINY_PRESET, None, 60 * BATCH)
+
+
+def test_a_checkpoint_without_its_resume_state_goes_on_elsewhere(tmp_path, straight):
+    folder = shutil.copytree(straight[1], tmp_path / "shipped", ignore=shutil.ignore_patterns("resume"))
+    shipped = checkpoints.load(folder)
+    longer, before = continued(shipped.meta), shipped.denoiser.state_dict()
+    trainer = Trainer(longer.network, longer.train, load("mnist"), torch.device("cpu"))
+    trainer.begin(shipped.denoiser, shipped.meta.images_seen)
+    assert trainer.images == 47 * BATCH
+    for part in (trainer.denoiser, trainer.average):
+        assert part.state_dict().keys() == before.keys()
+        assert all(torch.equal(value, before[key]) for key, value in part.state_dict().items())
+    run = fit(tmp_path / "longer", longer, None, 60 * BATCH, start=shipped)
+    assert run.trainer.step == 60 and run.seconds > shipped.meta.train_seconds
+    assert [row["step"] for row in log(tmp_path / "longer")] == [20, 40, 60]
+    assert log(tmp_path / "longer")[:2] == log(folder)[:2] and weights(folder) == weights(straight[1])
+    # A later command finds its resume state, and does not begin with the shipped weights again.
+    assert fit(tmp_path / "longer", longer, None, 61 * BATCH, start=shipped).trainer.step == 61
+    with pytest.raises(UserError, match="Give its teacher"):
+        continued(replace(shipped.meta, tune=TuneConfig()))
 
 
 def test_a_loss_that_is_not_finite_changes_nothing_and_ends_the_run():
