@@ -64,11 +64,19 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """[m, n] -> the same singular vectors, singular values near one (about .7 to 1.2): Newton-Schulz."""
+    """[m, n] -> the same singular vectors, singular values near one (about .7 to 1.2): Newton-Schulz.
+
+    Every step is x <- (a + b g + c g^2) x with g = x x^T. All that such steps multiply by commutes, so they are
+    gathered on the small side of the matrix, and x itself is multiplied once: two large products instead of ten.
+    """
     a, b, c = NEWTON_SCHULZ
     x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = x / (x.norm() + 1e-7)
+    gram, whole = x @ x.T, None  # [k, k], k the smaller of m and n
     for _ in range(NEWTON_SCHULZ_STEPS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        factor = b * gram + c * gram @ gram
+        factor.diagonal().add_(a)
+        whole = factor if whole is None else factor @ whole
+        gram = factor @ gram @ factor
+    x = whole @ x
     return x.T if matrix.shape[0] > matrix.shape[1] else x

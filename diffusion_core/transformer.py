@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diffusion_core.attention import attend
 from diffusion_core.config import NetworkConfig
 from diffusion_core.errors import UserError
 from diffusion_core.unet import EMBEDDING, HEAD, Embedding, zeroed
@@ -53,7 +54,7 @@ class Block(nn.Module):
     def attend(self, x: Tensor) -> Tensor:
         n, tokens, width = x.shape
         q, k, v = self.qkv(x).view(n, tokens, 3, self.heads, HEAD).permute(2, 0, 3, 1, 4)
-        h = F.scaled_dot_product_attention(q, k, v)  # [N, heads, tokens, HEAD]
+        h = attend(q, k, v)  # [N, heads, tokens, HEAD]
         return self.out(h.transpose(1, 2).reshape(n, tokens, width))
 
 

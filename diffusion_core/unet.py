@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diffusion_core.attention import attend
 from diffusion_core.config import CONDITIONINGS, NORMS, UP_CONVS, NetworkConfig
 from diffusion_core.errors import UserError
 
@@ -119,7 +120,7 @@ class Attention(nn.Module):
         n, c, height, width = x.shape
         qkv = self.qkv(self.norm(x)).flatten(2).transpose(1, 2)  # [N, HW, 3C]
         q, k, v = qkv.reshape(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        h = F.scaled_dot_product_attention(q, k, v)  # [N, heads, HW, C/heads]
+        h = attend(q, k, v)  # [N, heads, HW, C/heads]
         h = h.transpose(1, 2).reshape(n, height, width, c).permute(0, 3, 1, 2)
         return x + self.out(h)
 
