@@ -63,12 +63,13 @@ class Looks:
         images = generate(now, labels, seeds, now.meta.sample)
         seen = {"images": run.trainer.images, "seconds": round(run.seconds, 2)}
         row = seen | self.probe.look(images, labels, seeds)
-        if not run.trainer.images:
+        # Lines beyond a resumed run's place are about to be made again.
+        rows = [one for one in read(self.folder) if one["images"] < row["images"]]
+        if not rows:
             row["real"] = self.probe.real(self.per_class)
             if self.independent:
                 row["independent"] = self.independent.id
-        # Lines beyond a resumed run's place are about to be made again.
-        rows = [one for one in read(self.folder) if one["images"] < row["images"]] + [row]
+        rows.append(row)
         write_synced(self.folder / LOOKS, "".join(json.dumps(one, allow_nan=False) + "\n" for one in rows).encode())
         if self.decide is None:
             return True

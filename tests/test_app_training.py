@@ -47,6 +47,18 @@ def test_smoothing_is_the_unbiased_running_average_and_passes_over_gaps():
     assert runs.smoothed(np.full(50, 3.0), 0.99) == pytest.approx(np.full(50, 3.0))
 
 
+def test_a_run_says_what_more_training_would_give(store, tmp_path):
+    rows = [{"images": 100 * n, "fd": 3 / n, "per_class": {}} for n in range(1, 9)]
+    (tmp_path / "mnist" / "evaluations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log = tmp_path / "mnist" / "log.jsonl"
+    assert training.ahead(store.run("mnist"), "fd") == ""  # it followed a reward
+    lines = [{k: v for k, v in json.loads(text).items() if k != "reward"} for text in log.read_text().splitlines()]
+    log.write_text("".join(json.dumps(row) + "\n" for row in lines))
+    _, table, *_ = training.page(store, ["mnist"], "fd", 0, True)
+    assert "mnist: Frechet distance 0.38 now" in table and "0.19 [0.19, 0.19] after 1,600 images" in table
+    assert "if it goes on" not in training.page(store, ["mnist"], "loss", 0, True)[1]
+
+
 @pytest.mark.parametrize("shown", curves.LOGGED)
 def test_a_curve_without_smoothing_is_the_log(store, shown):
     figure = curves.training([store.run("mnist")], {"mnist": "#000000"}, shown, 0.0, False)

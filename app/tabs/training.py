@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 import numpy as np
 
-from app import classes, curves, links, markup, runs, scripts, sprites
+from app import classes, curves, links, markup, outlook, runs, scripts, sprites
 from app.colours import colours
 from app.links import View
 from app.request import amount
@@ -18,6 +18,7 @@ TITLE = "Training"
 MOST_RUNS = 4
 SMOOTHING = 0.6  # at first: more hides the fall of the first thousands of images
 REFRESH = 5.0  # seconds, while a shown run is going on
+AHEAD = {"accuracy": ("images read right (%)", 100, ".1f"), "fd": ("Frechet distance", 1, ".2f")}  # what is foretold
 
 
 # ---------------------------------------------------------------- pure
@@ -88,8 +89,18 @@ def page(store: Store, keys, shown, smoothing, log_x) -> tuple:
     table = markup.table(head, [about(run, store) for run in found], "The runs shown")
     if silent := [run.name for run in found if not curves.has(run, shown)]:
         table = markup.note(f"Nothing of this kind is on record for {' and '.join(silent)}.") + table
+    table += "".join(markup.note(text) for run in found if (text := ahead(run, shown)))
     link = markup.link_button(links.write(tab="training", runs=tuple(run.name for run in found), curve=shown))
     return figure, table, grids(found), link
+
+
+def ahead(run: runs.Run, shown: str) -> str:
+    """What more training would give, in words; "" where the curve does not say, or a reward was followed."""
+    if shown not in AHEAD or np.isfinite(run.columns["reward"]).any():
+        return ""
+    said = outlook.outlook(run.looks, shown)
+    name, scale, form = AHEAD[shown]
+    return outlook.sentences(said, f"{run.name}: {name}", scale, form) if said else ""
 
 
 def names(store: Store, found: list[runs.Run]) -> tuple[str, ...]:
