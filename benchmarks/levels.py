@@ -46,7 +46,7 @@ def main() -> None:
 
 def optimise(model: Checkpoint, sample: SampleConfig) -> list[float]:
     """The levels [steps], falling; the first one stays as it is."""
-    labels, seeds = plan(IMAGES // 10, SEED, model.meta.network.classes)
+    labels, seeds = plan(IMAGES // model.meta.network.classes, SEED, model.meta.network.classes)
     noise = Noise(seeds).normal(*model.spec.shape)
     fine = karras(REFERENCE, sample.sigma_min, sample.sigma_max, sample.rho)
     with torch.no_grad():

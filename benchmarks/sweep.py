@@ -42,9 +42,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     model = checkpoints.load(arguments.checkpoint)
-    measure = Ruler("selector").measure
+    measure = Ruler("selector", model.meta.dataset).measure
     labels, seeds = plan(arguments.per_class, SEED, model.meta.network.classes)
-    test = RealSource("test")
+    test = RealSource("test", model.meta.dataset)
     rows = [
         {
             "setting": "real test digits",
@@ -88,9 +88,9 @@ def lists(text: str) -> list[tuple[float, ...]]:
 class Ruler:
     """Accuracy, and distances to the training digits, in the features of one judge."""
 
-    def __init__(self, judge: str):
-        self.judge = load_judge(judge)
-        self.train = self.judge.features(RealSource("train").data.images)
+    def __init__(self, judge: str, dataset: str = "mnist"):
+        self.judge = load_judge(judge, dataset)
+        self.train = self.judge.features(RealSource("train", dataset).data.images)
         some = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))[:REFERENCE]
         self.neighbours = self.train[some]
 
