@@ -1,5 +1,6 @@
 """A tiny network and a tiny checkpoint; the analytic oracle is in oracle.py."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,8 +46,10 @@ def save_tiny(folder: Path, seed: int = 0, **changes) -> CheckpointMeta:
 
 @pytest.fixture(scope="session", autouse=True)
 def fresh_cache(tmp_path_factory):
-    """Nothing that an older version of the code computed may decide a test; within one run it may be used again."""
-    kept, cache.CACHE = cache.CACHE, tmp_path_factory.mktemp("cache")
+    """Nothing that an older version of the code computed may decide a test; within one run it may be used again, also
+    by the processes that share the work."""
+    base = tmp_path_factory.getbasetemp()
+    kept, cache.CACHE = cache.CACHE, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     yield
     cache.CACHE = kept
 
