@@ -4,8 +4,6 @@ Their images' channels, size, mean and deviation are given when they are built. 
 them say does not hang on one; things that are harder to tell apart than digits get larger ones.
 """
 
-from functools import partial
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,9 +34,12 @@ class Net(nn.Module):
 
 
 class JudgeNet(Net):
-    """Five convolutions with batch norm, and the mean over all places; `wide` multiplies their channels."""
+    """Five convolutions with batch norm, and the mean over all places."""
 
-    def __init__(self, classes: int, image: tuple[int, int, int], mean: float, std: float, wide: int = 1):
+    wide = 1  # multiplies the channels
+
+    def __init__(self, classes: int, image: tuple[int, int, int], mean: float, std: float):
+        wide = self.wide
         super().__init__(mean, std, 128 * wide, classes)
         self.body = nn.Sequential(
             conv_bn(image[0], 32 * wide),
@@ -52,6 +53,12 @@ class JudgeNet(Net):
 
     def features(self, x: Tensor) -> Tensor:
         return self.body(self.scaled(x)).mean((2, 3))
+
+
+class WideJudgeNet(JudgeNet):
+    """A `JudgeNet` of twice the channels."""
+
+    wide = 2
 
 
 class SelectorNet(Net):
@@ -139,10 +146,5 @@ class ResidualNet(Net):
         return F.adaptive_max_pool2d(self.body(self.scaled(x)), 1).flatten(1)
 
 
-NETS = {
-    "JudgeNet": JudgeNet,
-    "WideJudgeNet": partial(JudgeNet, wide=2),
-    "SelectorNet": SelectorNet,
-    "DepthwiseNet": DepthwiseNet,
-    "ResidualNet": ResidualNet,
-}
+# Cards say their judge's network by this name.
+NETS = {net.__name__: net for net in (JudgeNet, WideJudgeNet, SelectorNet, DepthwiseNet, ResidualNet)}

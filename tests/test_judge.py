@@ -16,7 +16,7 @@ from eval.judge import CHUNK, JUDGES, load_judge, read_judge
 from eval.judge_nets import NETS
 from eval.optimise import Clock, one_cycle
 from eval.train_classifier import RECIPES, train
-from eval.train_judges import main
+from eval.train_judges import card_head, main
 
 PART = slice(None, None, 5)  # every fifth test image: 2,000 of them
 
@@ -227,6 +227,15 @@ def test_every_network_takes_every_form_of_image(architecture, image):
     moved = NETS[architecture](7, image, 0.9, 0.2).eval()
     moved.load_state_dict(net.state_dict())
     assert not torch.allclose(net(x), moved(x))  # the mean counts
+
+
+@pytest.mark.parametrize("architecture", list(NETS))
+def test_every_network_is_read_back_by_what_its_card_calls_it(architecture, tmp_path):
+    data = load("mnist", "test")
+    net = NETS[architecture](10, data.spec.shape, data.spec.mean, data.spec.std).eval()
+    write(tmp_path / "judge", "model.safetensors", net, card_head("judge", "tried", net, data))
+    x = data.images[:4].float() / 255
+    torch.testing.assert_close(read_judge(tmp_path / "judge").net(x), net(x))
 
 
 def test_what_is_harder_than_digits_gets_larger_networks_of_other_kinds():
