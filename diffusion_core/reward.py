@@ -73,6 +73,7 @@ class Tuner(Trainer):
         self.sigmas = noise_levels(self.sample).to(device)
         for tuned in (self.denoiser, self.average):
             tuned.load_state_dict(parent.denoiser.state_dict())
+        self.denoiser.eval()  # it is compared with its parent, to the bit before its first step
         self.memory = nn.Module()
         self.memory.register_buffer("rewards", torch.zeros(parent.meta.network.classes))  # running means, by label
         self.parts["memory"] = self.memory

@@ -54,7 +54,7 @@ class Block(nn.Module):
     def attend(self, x: Tensor) -> Tensor:
         n, tokens, width = x.shape
         q, k, v = self.qkv(x).view(n, tokens, 3, self.heads, HEAD).permute(2, 0, 3, 1, 4)
-        h = attend(q, k, v)  # [N, heads, tokens, HEAD]
+        h = attend(q, k, v, self.training)  # [N, heads, tokens, HEAD]
         return self.out(h.transpose(1, 2).reshape(n, tokens, width))
 
 

@@ -120,7 +120,7 @@ class Attention(nn.Module):
         n, c, height, width = x.shape
         qkv = self.qkv(self.norm(x)).flatten(2).transpose(1, 2)  # [N, HW, 3C]
         q, k, v = qkv.reshape(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        h = attend(q, k, v)  # [N, heads, HW, C/heads]
+        h = attend(q, k, v, self.training)  # [N, heads, HW, C/heads]
         h = h.transpose(1, 2).reshape(n, height, width, c).permute(0, 3, 1, 2)
         return x + self.out(h)
 

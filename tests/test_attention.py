@@ -13,7 +13,7 @@ def test_values_and_gradients_are_torchs(dtype, near):
     drawn = [torch.randn(3, 4, 49, 32, generator=generator, dtype=torch.float64) for _ in range(4)]
     ours, theirs = ([x.to(dtype).requires_grad_() for x in drawn[:3]] for _ in range(2))
     weight = drawn[3].to(dtype)
-    mine, other = attend(*ours), F.scaled_dot_product_attention(*theirs)
+    mine, other = attend(*ours, training=True), F.scaled_dot_product_attention(*theirs)
     assert mine.dtype == dtype and mine.grad_fn.name() != other.grad_fn.name()  # it is another computation
     (mine * weight).sum().backward()
     (other * weight).sum().backward()
@@ -21,6 +21,9 @@ def test_values_and_gradients_are_torchs(dtype, near):
         assert (found - expected).abs().max() < near * expected.abs().max()
 
 
-def test_without_gradients_it_is_torchs_to_the_bit():
+@pytest.mark.parametrize(("training", "gradient"), [(True, False), (False, False), (False, True)])
+def test_elsewhere_it_is_torchs_to_the_bit(training, gradient):
+    """What is led by a gradient, or tuned by one, is compared with what is drawn without."""
     q, k, v = torch.randn(3, 2, 4, 49, 32, generator=torch.Generator().manual_seed(1)).bfloat16()
-    assert torch.equal(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
+    expected = F.scaled_dot_product_attention(q, k, v)
+    assert torch.equal(attend(q.requires_grad_(gradient), k, v, training), expected)
