@@ -119,7 +119,7 @@ def test_restoring_can_be_stopped_and_started_again(visit):
     page.locator("#restore-stop").click()
     expect(page.locator("#restored .level")).to_have_text("stopped")
     expect(page.locator("#restore-go")).to_be_visible()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)
     expect(page.locator("#restored .level")).to_have_text("stopped")
     expect(page.locator("#restored progress")).to_have_count(0)
     page.get_by_label("number input for Candidates").locator("visible=true").fill("1")
