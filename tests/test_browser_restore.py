@@ -102,6 +102,8 @@ def test_a_file_that_is_no_image_gets_one_line(visit, tmp_path):
     page = visit("?tab=restore&n=2")
     page.get_by_label("Upload", exact=True).check()
     (tmp_path / "text.png").write_text("no image")
+    expect(page.get_by_label("Number of the test image")).to_have_count(0)  # the field has taken its place
+    page.wait_for_timeout(500)  # … and listens
     page.locator(".tabitem:visible input[type=file]").set_input_files(tmp_path / "text.png")
     page.get_by_text("text.png").first.wait_for()
     page.locator("#restore-go").click()
