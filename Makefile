@@ -20,7 +20,7 @@ demo: setup
 # Two files of tests at a time, a thread each, is faster than one at a time with two; a browser wants the machine to itself.
 test: setup
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --ignore-glob='tests/test_browser*'
-	$(RUN) -m pytest tests/test_browser*.py
+	OMP_NUM_THREADS=1 $(RUN) -m pytest tests/test_browser*.py
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -22,7 +22,9 @@ def draw(page, pad: str, *points) -> None:
     """Strokes from point to point, in shares of the pad's sides."""
     canvas = page.locator(f"#{pad} canvas")
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    box = None
+    while box != (box := canvas.bounding_box()):  # what was chosen before moves the page
+        page.wait_for_timeout(400)
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
     page.mouse.move(*places[0])
     page.mouse.down()
