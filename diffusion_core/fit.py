@@ -172,10 +172,11 @@ def fit(
 
     With a `parent` the run makes its student (`presets.student`), or with an `aim` too it tunes the parent by that
     reward (`presets.tuned`). `look` judges the run now and then, and may end it. A run that is not there yet goes on
-    with the weights of `start` and its count of images (`presets.continued`).
+    with the weights of `start`, and its images and seconds count (`presets.continued`).
 
     SIGTERM and Ctrl-C finish the step, save and raise `Interrupted`. `UserError` if there is nothing
-    to resume, a finished checkpoint in the way, no room, another process at work, or no end given.
+    to resume, a finished checkpoint in the way, no room, another process at work, no end given, or one that `start`
+    has reached.
     """
     if (minutes is None) == (images is None):
         raise UserError("Give either --minutes or --images.")
@@ -188,6 +189,9 @@ def fit(
             run.resume()
         elif start:
             run.begin(start)
+            if _done(run, minutes, images):
+                seen = f"{run.trainer.images:,} images in {run.seconds / 60:.0f} minutes"
+                raise UserError(f"'{start.name}' has seen {seen} already, which count: ask for more.")
         _train(run, minutes, images, stop, look)
     return run
 
@@ -239,7 +243,7 @@ def _next_grid(images: int) -> int:
 def _progress_bar(run: Run, minutes: float | None, images: int | None) -> tqdm:
     if minutes is not None:
         form = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of training, {remaining} left{postfix}"
-        return tqdm(total=minutes * 60, initial=run.seconds, bar_format=form, mininterval=1)
+        return tqdm(total=minutes * 60, initial=min(run.seconds, minutes * 60), bar_format=form, mininterval=1)
     return tqdm(total=images, initial=run.trainer.images, unit="img", unit_scale=True, mininterval=1)
 
 

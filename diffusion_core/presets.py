@@ -60,10 +60,10 @@ def fitting(data: DataSpec) -> Preset:
 
 
 def continued(start: CheckpointMeta) -> Preset:
-    """What a checkpoint was trained by, to train it longer. `UserError` for a student or a tuned one."""
+    """What a checkpoint was trained by, to train it as long again. `UserError` for a student or a tuned one."""
     if start.distill or start.tune:
         raise UserError("Only a checkpoint that was trained on images alone can be trained longer. Give its teacher.")
-    return Preset(start.network, start.train, start.sample)
+    return Preset(start.network, start.train, start.sample, minutes=2 * start.train_seconds / 60)
 
 
 def student(teacher: CheckpointMeta) -> Preset:

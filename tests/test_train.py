@@ -174,6 +174,9 @@ def test_a_checkpoint_without_its_resume_state_goes_on_elsewhere(tmp_path, strai
     assert log(tmp_path / "longer")[:2] == log(folder)[:2] and weights(folder) == weights(straight[1])
     # A later command finds its resume state, and does not begin with the shipped weights again.
     assert fit(tmp_path / "longer", longer, None, 61 * BATCH, start=shipped).trainer.step == 61
+    assert fit(tmp_path / "longer", longer, 1e-3, None).trainer.step == 61  # it was trained that long already
+    with pytest.raises(UserError, match="'shipped' has seen .* already, which count: ask for more"):
+        fit(tmp_path / "again", longer, shipped.meta.train_seconds / 120, None, start=shipped)
     with pytest.raises(UserError, match="Give its teacher"):
         continued(replace(shipped.meta, tune=TuneConfig()))
 
