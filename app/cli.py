@@ -76,9 +76,7 @@ def _add_training(command: Callable[[str, str], Parser]) -> None:
     train = command("train", "Train a checkpoint; the same command again goes on where it stopped.")
     what = train.add_mutually_exclusive_group()
     what.add_argument("--preset", default="mnist", help="network and training config (default: mnist)")
-    what.add_argument(
-        "--start", metavar="CHECKPOINT", help="go on with a checkpoint's weights, by default as long again"
-    )
+    what.add_argument("--start", metavar="CHECKPOINT", help="go on with a checkpoint, by default as long again")
     where = "folder of the checkpoint (default: checkpoints/PRESET, or checkpoints/START-longer)"
     train.add_argument("--out", type=Path, help=where)
     often = "judge it so often (0: never; default: 50,000, where the data set has judges)"
