@@ -10,8 +10,9 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from app import classes, hub, markup, own_samples, scripts
+from app.entries import alike
 from app.shelf import is_own
-from app.store import Store, alike
+from app.store import Store
 from app.widgets import LANE, QUIET, choices, clickable, guarded, still
 from app.words import plural
 from diffusion_core.errors import UserError

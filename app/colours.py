@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from app.entries import FAVOURITE, REAL, Entry
 from app.figures import REAL as REAL_COLOUR
-from app.store import FAVOURITE, REAL, Entry, Store
+from app.store import Store
 
 # Three to one and more against light and dark paper, and told apart by every common kind of colour vision, from the
 # green of real images too (tests/test_app_compare_more.py).

@@ -3,7 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from app.store import Store, usable
+from app.entries import usable
+from app.store import Store
 
 FILES = {  # name: (what it is called on the page, media type)
     "report.html": ("Open", "text/html"),

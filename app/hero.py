@@ -5,7 +5,8 @@ from html import escape
 from torch import Tensor
 
 from app import classes, sprites
-from app.store import FAVOURITE, REAL, Store, usable
+from app.entries import FAVOURITE, REAL, usable
+from app.store import Store
 
 COLUMNS, ROWS = 44, 2  # of the strip of one data set; of several, the first three have a row each
 MOST = 3

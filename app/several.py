@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app import markup, words
 from app.colours import REAL_COLOUR
-from app.store import REAL, Entry, usable
+from app.entries import REAL, Entry, usable
 from diffusion_core.errors import UserError
 from eval.difference import entry, is_tuned
 from eval.formats import decimals, minus, show, show_brackets

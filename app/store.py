@@ -4,14 +4,13 @@ A name that came from a browser is only ever compared with the names found on di
 part of a path. What is damaged is listed with its problem, and everything else goes on working.
 """
 
-import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from app import classes
+from app.entries import REAL, Entry, known, of_data_sets, rank, usable
 from app.judging import Judges
+from app.kept import Kept
 from app.restored_work import RESTORATIONS, Restored
 from app.restored_work import read as read_restorations
 from app.runs import Run
@@ -33,54 +32,6 @@ from diffusion_core.errors import UserError
 from diffusion_core.fit import LOG
 from eval.report import Report
 from eval.report import load as load_report
-
-REAL = "real"  # the folder whose reports judge real test images
-FAVOURITE = "mnist"  # the checkpoint, and the data set, that are shown first where they exist
-
-
-class Entry(NamedTuple):
-    """Something the page can offer. `problem` is None, or one line that says why it cannot be used.
-
-    `dataset`: whose images it draws or is about; "" where nothing says so.
-    """
-
-    key: str
-    title: str
-    problem: str | None = None
-    dataset: str = ""
-
-
-class Kept:
-    """`load(folder)` with the last `size` results in memory, each until a file in the folder changes.
-
-    A failure is remembered as well, so that a damaged folder is not read on every visit.
-    """
-
-    def __init__(self, load: Callable[[Path], object], size: int):
-        self.load, self.size = load, size
-        self.entries: OrderedDict[Path, tuple[object, object]] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def __call__(self, path: Path):
-        with self.lock:
-            stamp = _stamp(path)
-            if path not in self.entries or self.entries[path][0] != stamp:
-                self.entries[path] = (stamp, self._try(path))
-            self.entries.move_to_end(path)
-            while len(self.entries) > self.size:
-                self.entries.popitem(last=False)
-            found = self.entries[path][1]
-        if isinstance(found, UserError):
-            raise UserError(str(found))
-        return found
-
-    def _try(self, path: Path):
-        try:
-            return self.load(path)
-        except UserError as error:
-            return error
-        except Exception as error:  # damage of a kind the loader did not foresee must not take the page down
-            return UserError(f"{path.name} cannot be read ({type(error).__name__}).")
 
 
 class Store:
@@ -104,15 +55,15 @@ class Store:
     def checkpoints(self) -> list[Entry]:
         """Every folder with a checkpoint, the favourite first; damaged ones carry their problem."""
         entries = [self._checkpoint_entry(path) for path in self._folders(self.root, "checkpoint.json")]
-        return _of_data_sets(sorted(entries, key=_rank))
+        return of_data_sets(sorted(entries, key=rank))
 
     def checkpoint(self, key: str) -> Checkpoint:
         """The loaded checkpoint; `UserError` for an unknown or damaged one."""
-        return self._checkpoints(self.root / _known(key, self.checkpoints(), "checkpoint"))
+        return self._checkpoints(self.root / known(key, self.checkpoints(), "checkpoint"))
 
     def meta(self, key: str) -> CheckpointMeta:
         """Its manifest alone, without building the network."""
-        return self._metas(self.root / _known(key, self.checkpoints(), "checkpoint"))
+        return self._metas(self.root / known(key, self.checkpoints(), "checkpoint"))
 
     def _checkpoint_entry(self, path: Path) -> Entry:
         try:
@@ -143,7 +94,7 @@ class Store:
             for owner in self._folders(self.root, "reports")
             for path in self._folders(owner / "reports", "report.json")
         ]
-        entries = _of_data_sets([entry for entry, _ in sorted(found, key=lambda pair: (*_rank(pair[0]), *pair[1]))])
+        entries = of_data_sets([entry for entry, _ in sorted(found, key=lambda pair: (*rank(pair[0]), *pair[1]))])
         titles = Counter(entry.title for entry in entries)
         return [
             entry if titles[entry.title] == 1 else entry._replace(title=f"{entry.title} · {entry.key.split('/')[1]}")
@@ -154,7 +105,7 @@ class Store:
         """The report called "NAME/ID", or a visitor's own; `UserError` for an unknown or damaged one."""
         if is_own(key):
             return self.shelf.get(key)
-        name, _, identity = _known(key, self.reports(), "report").partition("/")
+        name, _, identity = known(key, self.reports(), "report").partition("/")
         return self._reports(self.root / name / "reports" / identity)
 
     def report_key(self, name: str | None) -> str | None:
@@ -182,7 +133,7 @@ class Store:
 
     def report_files(self, key: str) -> set[str]:
         """The names of the files of a report."""
-        name, _, identity = _known(key, self.reports(), "report").partition("/")
+        name, _, identity = known(key, self.reports(), "report").partition("/")
         return {path.name for path in (self.root / name / "reports" / identity).iterdir() if path.is_file()}
 
     def recognition(self, name: str) -> dict | None:
@@ -221,11 +172,11 @@ class Store:
     def runs(self) -> list[Entry]:
         """Every training run with a log, the favourite first; damaged ones carry their problem."""
         entries = [self._run_entry(path) for path in self._folders(self.root, LOG)]
-        return _of_data_sets(sorted(entries, key=_rank))
+        return of_data_sets(sorted(entries, key=rank))
 
     def run(self, key: str) -> Run:
         """The run called NAME, as far as it is; `UserError` for an unknown or damaged one."""
-        return self._runs(self.root / _known(key, self.runs(), "training run"))
+        return self._runs(self.root / known(key, self.runs(), "training run"))
 
     def made_of(self, key: str) -> str:
         """Network and optimizer of a run in a few words; "" where there is no checkpoint yet."""
@@ -259,11 +210,11 @@ class Store:
 
     def tunings(self) -> list[Entry]:
         """Everything that was tuned by a reward; damaged ones carry their problem."""
-        return _of_data_sets([self._tuning_entry(path) for path in self._folders(self.root, SUMMARY)])
+        return of_data_sets([self._tuning_entry(path) for path in self._folders(self.root, SUMMARY)])
 
     def tuning(self, key: str) -> Tuning:
         """The tuning called NAME; `UserError` for an unknown or damaged one."""
-        return self._tunings(self.root / _known(key, self.tunings(), "tuning"))
+        return self._tunings(self.root / known(key, self.tunings(), "tuning"))
 
     def _tuning_entry(self, path: Path) -> Entry:
         try:
@@ -297,50 +248,6 @@ class Store:
         return sorted(p for p in where.iterdir() if p.name[0] not in "._" and (p / mark).exists())
 
 
-def usable(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.problem is None]
-
-
-def alike(entries: list[Entry], dataset: str) -> list[Entry]:
-    """Those of one data set, and those of which nothing says whose images they draw."""
-    return [entry for entry in entries if entry.dataset in (dataset, "")]
-
-
-def _of_data_sets(entries: list[Entry]) -> list[Entry]:
-    """The entries; where they are of several data sets, each says in its title which, unless its name does."""
-    if len({entry.dataset for entry in entries if entry.dataset}) < 2:
-        return entries
-    return [entry if _says(entry) else entry._replace(title=_with_data_set(entry)) for entry in entries]
-
-
-def _says(entry: Entry) -> bool:
-    return f"{entry.key.split('/')[0]}-".startswith(f"{entry.dataset}-")
-
-
-def _with_data_set(entry: Entry) -> str:
-    """ "shoes · 100 garments" -> "shoes · fashion, 100 garments"."""
-    return entry.title.replace(" · ", f" · {entry.dataset}, " if entry.dataset else " · ", 1)
-
-
-def _known(key: str, entries: list[Entry], noun: str) -> str:
-    """`key` if it is on offer and whole; `UserError` otherwise. The key itself is never shown at length."""
-    for entry in entries:
-        if entry.key == key:
-            if entry.problem:
-                raise UserError(f"'{entry.key}' is unavailable: {entry.problem}")
-            return entry.key
-    if not usable(entries):
-        raise UserError(f"There is no {noun} yet.")
-    raise UserError(f"There is no {noun} '{str(key)[:40]}'. Choose one from the list.")
-
-
-def _rank(entry: Entry) -> tuple:
-    """Damaged ones and real images last, the favourite first, then its data set's, then one data set after another."""
-    name = entry.key.split("/")[0]
-    others = entry.dataset != FAVOURITE, entry.dataset
-    return entry.problem is not None, name == REAL, name != FAVOURITE, *others, name
-
-
 def _settings(report: Report) -> list[str]:
     """What tells two reports of one checkpoint apart, in words."""
     sample = report.source.sample
@@ -348,9 +255,3 @@ def _settings(report: Report) -> list[str]:
         return []
     led = [f"CLIP guidance {sample['clip_guidance']:g}"] if "clip_guidance" in sample else []
     return [f"{sample['steps']} steps", f"guidance {sample['guidance']:g}", *led]
-
-
-def _stamp(folder: Path) -> tuple:
-    """Name, time and size of every file in `folder`: another value whenever one of them changes."""
-    found = sorted((path.name, path.stat()) for path in folder.iterdir() if path.is_file())
-    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)

@@ -3,7 +3,8 @@
 import threading
 from contextlib import suppress
 
-from app.store import Store, usable
+from app.entries import usable
+from app.store import Store
 from app.tabs import denoise
 from diffusion_core.errors import UserError
 from diffusion_core.generate import generate

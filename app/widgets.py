@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from app.entries import Entry, usable
 from app.scripts import COPY
-from app.store import Entry, Store, usable
+from app.store import Store
 from diffusion_core.errors import UserError
 
 LANE = {"concurrency_id": "compute", "concurrency_limit": 1}  # every heavy listener waits in this one queue

@@ -8,10 +8,11 @@ import pytest
 
 from app import colours, links, several, sweep, tradeoff
 from app.build import CHECKPOINTS, TABS
+from app.entries import Entry
 from app.figures import REAL as REAL_COLOUR
 from app.links import View
 from app.several import Shown
-from app.store import Entry, Store
+from app.store import Store
 from app.tabs import compare, training
 from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError

@@ -27,9 +27,10 @@ from app import (
     tuned,
     words,
 )
+from app.entries import alike
 from app.hero import hero, title
 from app.links import View
-from app.store import Store, alike
+from app.store import Store
 from app.tabs import compare, confusion, inspect, judges, reports, scores, training, tuning
 from app.tabs import lookalikes as twins
 from app.verdicts import verdicts

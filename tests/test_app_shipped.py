@@ -3,8 +3,9 @@
 import pytest
 
 from app.build import CHECKPOINTS
+from app.entries import REAL
 from app.links import View
-from app.store import REAL, Store
+from app.store import Store
 from app.tabs import compare, confusion, generate, judges, scores
 from app.words import JUDGES
 from diffusion_core.errors import UserError

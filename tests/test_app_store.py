@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from app.store import Store, usable
+from app.entries import usable
+from app.store import Store
 from app.warm import warm
 from app.words import JUDGES
 from diffusion_core.config import to_dict

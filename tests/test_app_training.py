@@ -10,7 +10,8 @@ from PIL import Image
 
 from app import curves, links, runs
 from app.build import TABS
-from app.store import Store, usable
+from app.entries import usable
+from app.store import Store
 from app.tabs import training
 from diffusion_core.data import ROOT
 from diffusion_core.errors import UserError

@@ -9,11 +9,12 @@ import gradio as gr
 from app import bring, changes, classes, figures, links, markup, paired, scripts, several, words
 from app.colours import colours, pair_colours
 from app.comparison_text import MAIN
+from app.entries import REAL, Entry, alike, usable
 from app.links import View
 from app.pair_view import side_by_side
 from app.paired import ALL, ORDERS
 from app.shelf import is_own
-from app.store import REAL, Entry, Store, alike, usable
+from app.store import Store
 from app.tabs.confusion import checked_cell
 from app.tabs.scores import available, titled
 from app.tradeoff import tradeoff

@@ -6,8 +6,9 @@ import gradio as gr
 import numpy as np
 
 from app import classes, links, markup, matrix, scripts, sprites
+from app.entries import FAVOURITE, usable
 from app.links import View
-from app.store import FAVOURITE, Store, usable
+from app.store import Store
 from app.verdicts import judged, readers, verdicts, worst_first
 from app.widgets import QUIET, Tab, among, choose, clickable, first, guarded, picked, picker
 from app.words import JUDGES, the

@@ -7,10 +7,11 @@ from html import escape
 import gradio as gr
 
 from app import figures, links, markup, scripts, sprites
+from app.entries import usable
 from app.known_classes import known_classes, still_known
 from app.links import View
 from app.request import MAX_SEED, whole
-from app.store import Store, usable
+from app.store import Store
 from app.walk import Way, locks_in, walk
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.words import probability

@@ -9,12 +9,13 @@ from pathlib import Path
 import gradio as gr
 
 from app import export_view, markup, scripts
+from app.entries import usable
 from app.export_command import weights
 from app.export_folder import RECORD, read_json, zipped
 from app.exporting import CARD, Job, export
 from app.links import View
 from app.request import amount, whole
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.zerogpu import on_gpu
 from diffusion_core.errors import UserError

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from app import markup, qualities, scripts, stage
 from app.digit import made_with, more_like, opened_card
+from app.entries import usable
 from app.judging import readers
 from app.known_classes import known_classes, writes
 from app.links import View
 from app.request import MAX_CLIP, MAX_COUNT, MAX_GUIDANCE, MAX_SEED, MAX_STEPS, request
 from app.sampling import lead_of
-from app.store import Store, usable
+from app.store import Store
 from app.takeaway import takeaway
 from app.verdicts import verdicts
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picked, picker

@@ -8,10 +8,11 @@ import gradio as gr
 
 from app import classes, figures, inspection, links, markup, scripts, sprites
 from app.colours import colour_of
+from app.entries import usable
 from app.inspection import FILTERS, ORDERS
 from app.links import View
 from app.request import whole
-from app.store import Store, usable
+from app.store import Store
 from app.verdicts import verdicts
 from app.widgets import QUIET, Tab, among, choose, clickable, first, guarded, picked, picker
 from app.words import show

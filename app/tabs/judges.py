@@ -5,8 +5,9 @@ from functools import partial
 import gradio as gr
 
 from app import classes, figures, markup, matrix, scripts, words
+from app.entries import FAVOURITE
 from app.links import View
-from app.store import FAVOURITE, Store
+from app.store import Store
 from app.tabs import confusion
 from app.widgets import QUIET, Tab, among, clickable, guarded, picked, still
 from diffusion_core.errors import UserError

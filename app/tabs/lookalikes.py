@@ -6,9 +6,10 @@ from itertools import groupby
 import gradio as gr
 
 from app import classes, figures, links, lookalikes, markup
+from app.entries import alike, usable
 from app.links import View
 from app.request import whole
-from app.store import Store, alike, usable
+from app.store import Store
 from app.verdicts import readers
 from app.widgets import QUIET, Tab, among, choose, clickable, first, guarded, picker, still
 from app.words import JUDGES

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import hand, markup, pad_html, scripts
+from app.entries import usable
 from app.known_classes import known_classes, still_known
 from app.links import View
 from app.play_request import ALONG, ORDERED, READ, SECTIONS, SIZES, checked
 from app.play_view import NO_EXAMPLE, hand_page, poster_pages, walk_page
 from app.request import CLASSES, MAX_SEED
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, picker, still
 from app.zerogpu import on_gpu
 from diffusion_core.noise import MAX_WRITTEN

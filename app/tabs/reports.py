@@ -5,8 +5,9 @@ from functools import partial
 from html import escape
 
 from app import classes, files, markup, words
+from app.entries import Entry, usable
 from app.links import View
-from app.store import Entry, Store, usable
+from app.store import Store
 from app.widgets import Tab, clickable, guarded
 from eval.report import Report
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from app import markup, paint, restored_view, scripts, sprites
 from app.bring import uploaded
+from app.entries import usable
 from app.known_classes import known_classes
 from app.links import View
 from app.request import MAX_SEED
@@ -16,7 +17,7 @@ from app.restore_controls import COUNT, DIGIT, KIND, Controls, controls, labels,
 from app.restore_request import HAND, SOURCES, UNKNOWN, case, whole_image
 from app.restored_take import Named, taken
 from app.restored_work import METRICS, changed, figure, table
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import LANE, QUIET, Tab, choices, choose, clickable, first, guarded, still
 from app.zerogpu import on_gpu
 from diffusion_core.damage import KINDS

@@ -7,8 +7,9 @@ import gradio as gr
 
 from app import figures, links, markup, overview, words
 from app.colours import colour_of
+from app.entries import usable
 from app.links import View
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import QUIET, Tab, among, choose, clickable, first, guarded, picker, still
 from diffusion_core.errors import UserError
 from eval.metrics import Estimate, difference

@@ -8,9 +8,10 @@ import numpy as np
 
 from app import classes, curves, links, markup, outlook, runs, scripts, sprites
 from app.colours import colours
+from app.entries import usable
 from app.links import View
 from app.request import amount
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import QUIET, Tab, choices, clickable, first, guarded, still
 from diffusion_core.errors import UserError
 

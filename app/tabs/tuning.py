@@ -5,8 +5,9 @@ from functools import partial
 import gradio as gr
 
 from app import classes, frontier, links, markup, tuned
+from app.entries import usable
 from app.links import View
-from app.store import Store, usable
+from app.store import Store
 from app.widgets import QUIET, Tab, choose, clickable, guarded, picker, still
 from app.words import JUDGES
 from diffusion_core.errors import UserError
