@@ -4,11 +4,13 @@ What stands in a row under the name of a metric is what `score` says of the same
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from eval.clip import ClipModel, load_clip, margins
+from eval.distribution import Reference
 from eval.scorers import Scorer, fitting, load_scorers, score
 from eval.sources import RealSource
 from eval.spaces import PREFIX, as_many, reference
@@ -40,11 +42,16 @@ class Probe:
         self.scorers = _loaded(dataset) if scorers is None else tuple(scorers)
         self.independent = independent
         self.train = RealSource("train", dataset)
-        self.references = {}
+
+    @cached_property
+    def references(self) -> dict[str, tuple[Scorer, Reference]]:
+        """{judge: (it, what its features of all training images are)}: a minute of work, for the first look."""
+        found = {}
         for scorer in self.scorers:
             if scorer.name in SPACES:
                 features = scorer.features(self.train.data.images)
-                self.references[scorer.name] = scorer, reference(scorer.id, self.train, features, None, SETS)
+                found[scorer.name] = scorer, reference(scorer.id, self.train, features, None, SETS)
+        return found
 
     def real(self, per_class: int) -> dict:
         """What real test images score as sets, about as many as `per_class` of each class: {metric: value}."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.cli import build_parser, main
-from app.commands import find_pair
+from app.compare_command import find_pair
 from diffusion_core.config import to_dict
 from diffusion_core.data import ROOT
 from diffusion_core.presets import PRESETS

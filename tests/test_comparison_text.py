@@ -1,6 +1,6 @@
 """What `compare` prints: width, words and numbers of the terminal's text."""
 
-from app.commands import side_by_side
+from app.compare_command import side_by_side
 from app.comparison_text import lines
 from eval.compare import compare
 from eval.formats import minus

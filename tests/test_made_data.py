@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import commands
+from app import train_command
 from diffusion_core import data
 from eval import details, html_images
 from eval.data_card import to_card as set_card
@@ -293,8 +293,8 @@ def test_a_picture_in_grey_is_a_picture_in_colour_of_equal_channels(images, tmp_
 
 def test_a_training_without_judges_goes_on_and_says_so_unless_looks_were_asked_for(made_data, tmp_path, capsys):
     asked = SimpleNamespace(look_every=None, patience=None, json=False)
-    assert commands.looks(asked, tmp_path, "made") is None
+    assert train_command.looks(asked, tmp_path, "made") is None
     assert "not judged while it trains: 'made' has no judge" in capsys.readouterr().out
     for wanted in ({"look_every": 100}, {"patience": 2}):
         with pytest.raises(UserError, match="has no judge 'classifier' yet"):
-            commands.looks(SimpleNamespace(**vars(asked) | wanted), tmp_path, "made")
+            train_command.looks(SimpleNamespace(**vars(asked) | wanted), tmp_path, "made")
