@@ -49,6 +49,7 @@ def cut(page) -> float:
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_a_pair_opens_into_a_slider_from_a_to_b(visit, width, theme):
     page = visit(f"?tab=compare&a=mnist-early&b=mnist&__theme={theme}", width)
+    assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
     pair = page.locator("#pairs .pair").nth(1)
     digit = pair.locator(".asked b").inner_text()
     sources = pair.locator("img").evaluate_all("all => all.map((image) => image.src)")

@@ -1,11 +1,9 @@
 """The Play tab in a real browser: it walks at once, it takes a drawing from a mouse, it fills a poster and stops."""
 
-import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from tests.browser import WAIT
-from tests.test_browser_access import AXE, NARROW, RULES, WIDE
+from tests.test_browser_access import WIDE, faults, ready_for_axe
 
 
 def test_a_walk_plays_and_answers(visit):
@@ -82,19 +80,14 @@ def test_a_small_poster_is_taken_away(visit):
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("theme", RULES)
-def test_axe_finds_nothing_in_the_other_sections(visit, theme):
+def test_axe_finds_nothing_in_the_other_sections(visit):
     """The first one is looked at with all tabs (tests/test_browser_access.py)."""
-    page, faults = visit(f"?tab=play&play=hand&a=mnist&__theme={theme}", WIDE), []
-    page.evaluate(AXE_SCRIPT)
+    page, found = visit("?tab=play&play=hand&a=mnist&__theme=light", WIDE), []
+    ready_for_axe(page)
     page.locator("[data-example]").first.click()
     page.locator(".like").wait_for()
     for section, shown in (("One hand", ".like"), ("Poster", "[data-save]")):
         page.locator("#play").get_by_label(section).check()
         page.locator(shown).wait_for()
-        for width in (WIDE, NARROW):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(150)
-            faults += [f"{section} at {width}: {fault}" for fault in page.evaluate(AXE, RULES[theme])]
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert faults == []
+        found += faults(page, section)
+    assert found == []
