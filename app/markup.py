@@ -33,6 +33,7 @@ def whole_times(size: int, wanted: int) -> int:
 def verdict_line(verdict: Verdict) -> str:
     """ "✓ Classifier 5 · 99 %": right and wrong differ in sign, in words and in colour."""
     kind, sign, spoken = ("right", "✓", "reads") if verdict.right else ("wrong", "✗", "misreads it as")
+    kind += " worded" * (len(verdict.read) > LETTERS)
     name = JUDGES[verdict.judge]
     says = f"{name} {spoken} {verdict.read}, probability {probability(verdict.p_judged)}"
     return (

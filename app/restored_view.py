@@ -85,7 +85,7 @@ def _candidates(images: Tensor, after: Readings | None = None, spec: DataSpec | 
     for i, uri in enumerate(sprites.thumbnails(images)):
         said = "…"
         if after is not None:
-            said = f"<b>{escape(spec.class_names[after[i].argmax()])}</b> {probability(float(after[i].max()))}"
+            said = f"<b>{escape(spec.class_names[after[i].argmax()])}</b> <em>{probability(float(after[i].max()))}</em>"
         items.append(f"<li>{markup.image(uri, f'candidate {i + 1}')}<span>{said}</span></li>")
     title = f"{plural(len(images), 'way')} it may have been"
     told = "" if after is None else markup.note("Below each, what the classifier reads in it.")

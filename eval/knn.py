@@ -4,12 +4,12 @@ It shares neither architecture nor training with the networks, hence none of the
 """
 
 import json
-import sys
 
 import torch
 from torch import Tensor
 
 from eval.cards import measured
+from eval.command import of_a_data_set
 from eval.judge import JUDGES
 from eval.neighbours import nearest, pixels
 from eval.sources import RealSource
@@ -90,7 +90,7 @@ def held_out(source: RealSource) -> dict[str, dict]:
     }
 
 
-def main(dataset: str = "mnist") -> None:
+def main(dataset: str) -> None:
     """Write the card, and print what the judge reaches on the real test images."""
     scorer, source, test = KnnScorer(dataset), RealSource("train", dataset), RealSource("test", dataset).data
     card = {
@@ -118,4 +118,4 @@ def main(dataset: str = "mnist") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    of_a_data_set(main, "eval.knn")

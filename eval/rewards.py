@@ -6,7 +6,6 @@ standard deviation of real images' margins.
 """
 
 import json
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 
 from eval import cache
 from eval.clip import ClipModel, load_clip, margins
+from eval.command import of_a_data_set
 from eval.errors import UserError
 from eval.judge import JUDGES, load_judge
 from eval.sources import RealSource
@@ -98,7 +98,7 @@ def reward(name: str, dataset: str = "mnist") -> Reward:
     return REWARDS[name](dataset)
 
 
-def main(dataset: str = "mnist") -> None:
+def main(dataset: str) -> None:
     """Write the usual margins of the shipped CLIP beside it."""
     clip, train = load_clip(dataset=dataset), RealSource("train", dataset)
     found = {"about": f"{clip.id}, {train.id}, {ENOUGH}"} | measured(clip, train)
@@ -106,4 +106,4 @@ def main(dataset: str = "mnist") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    of_a_data_set(main, "eval.rewards")

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -187,6 +188,14 @@ def test_what_a_visitor_drew_is_in_no_link(store):
     *_, (last, link) = restore.run(store, *settings(source="draw", drawing=drawing((120, 40, 150, 240), paper=True)))
     assert "data-link" not in link and "python -m" not in link and link.count("download=") == 2 and last
     assert restore.opening(store, *settings(source="draw"))[0].endswith("Press Restore.</p>")
+
+
+def test_a_link_to_a_model_whose_images_are_not_here_says_how_to_get_them(shipped, monkeypatch):
+    monkeypatch.delenv("FASHION_DIR", raising=False)
+    monkeypatch.setattr(data, "DATA", Path("/nowhere"))
+    found, take = restore.opening(shipped, *settings(key="fashion"))
+    assert "images of &#x27;fashion&#x27; are not on this machine" in found and "--take FOLDER" in found
+    assert found.startswith('<p class="problem">') and take == ""
 
 
 def test_the_shipped_model_fills_the_gap_and_knows_the_digit(shipped):

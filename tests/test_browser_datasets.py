@@ -1,9 +1,12 @@
 """Two data sets on one page in a real browser: another report brings its own classes, judges and images along."""
 
+import shutil
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import served
+from diffusion_core.data import ROOT
+from tests.browser import WAIT, served
 from tests.made_data import MADE
 from tests.made_page import PER_CLASS, made_root
 
@@ -12,9 +15,11 @@ NARROW = "document.documentElement.scrollWidth <= innerWidth"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Over a store of two data sets, in place of that of all other tests in a browser."""
+    """Over a store of more data sets, in place of that of all other tests in a browser."""
     folder = tmp_path_factory.mktemp("two")
-    with served(made_root(folder / "checkpoints"), folder) as address:
+    root = made_root(folder / "checkpoints")
+    shutil.copytree(ROOT / "checkpoints" / "fashion", root / "fashion", ignore=shutil.ignore_patterns("reports"))
+    with served(root, folder) as address:
         yield address
 
 
@@ -70,3 +75,26 @@ def test_the_other_tabs_follow_the_report_too(visit):
     dialog = page.locator("#pairs dialog")
     expect(dialog.locator("h3")).to_contain_text("Disc, seed ")
     assert dialog.locator(".wipe-view").bounding_box()["width"] == 12 * MADE.shape[2]
+
+
+INSIDE = """(all, box) => all.filter((e) => {
+  const [inner, outer] = [e, e.closest(box)].map((one) => one.getBoundingClientRect());
+  return e.scrollWidth > e.clientWidth + 1 || inner.left < outer.left || inner.right > outer.right;
+}).map((e) => e.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_of_garments_have_the_room_they_need(visit, width):
+    page = visit("?tab=generate&a=fashion", width)
+    picked = page.locator(".digits label")
+    expect(picked.last).to_contain_text("ankle boot")
+    assert picked.evaluate_all(INSIDE, ".digits") == []
+    page.locator("#go").click()
+    page.locator("#stage .scrub").wait_for(timeout=WAIT)
+    expect(page.locator("#stage .card")).to_have_count(10)
+    expect(page.locator("#stage .verdict.waiting")).to_have_count(0, timeout=WAIT)
+    verdicts = page.locator("#stage .verdict")
+    verdicts.locator("b").evaluate_all("all => all.forEach((b) => { b.textContent = 'ankle boot'; })")
+    assert verdicts.count() >= 20
+    assert verdicts.evaluate_all(INSIDE, ".card") == []
+    assert page.evaluate(NARROW)

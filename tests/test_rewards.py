@@ -1,11 +1,13 @@
 """What checkpoints are tuned by: rewards that know their limits, and the looks that agree with `score`."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from diffusion_core.data import load
+from diffusion_core.data import ROOT, load
 from eval.clip import load_clip, margins
 from eval.errors import UserError
 from eval.judge import JUDGES
@@ -126,3 +128,10 @@ def test_the_held_out_margin_is_of_other_captions(digits):
     assert not torch.allclose(
         margins(load_clip().cosines(images, "heldout"), labels), margin(load_clip(), pixels, labels), atol=1e-3
     )
+
+
+@pytest.mark.parametrize("module", ["eval.knn", "eval.rewards"])
+def test_a_command_for_an_unknown_data_set_is_one_line(module):
+    done = subprocess.run([sys.executable, "-m", module, "nope"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: There is no data set 'nope'. Known: ")
+    assert done.stderr.count("\n") == 1

@@ -65,7 +65,10 @@ def opening(store: Store, key, source, index, drawing, file, already, kind, *res
         return markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty"), ""
     if source != "test" or kind == HAND:
         return markup.note("Press Restore.", "empty"), ""
-    *_, last = run(store, key, source, index, drawing, file, already, kind, *rest)
+    try:
+        *_, last = run(store, key, source, index, drawing, file, already, kind, *rest)
+    except UserError as error:  # nobody pressed a button: it stays where the images would be
+        return markup.note(store.explain(error), "problem"), ""
     return last
 
 
