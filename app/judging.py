@@ -40,6 +40,14 @@ class Judges:
         columns = self._scorer("classifier", dataset)(images, torch.zeros(len(images), dtype=torch.long))
         return torch.from_numpy(probabilities({key: value.numpy() for key, value in columns.items()}, "classifier"))
 
+    def lacking(self, dataset: str) -> str:
+        """Why nothing can be read in images of a data set, in a line; "" where its classifier is there."""
+        try:
+            self._scorer("classifier", dataset)
+        except UserError as error:
+            return self._explain(error)
+        return ""
+
     def examined(self, image: Tensor, labels: Tensor, dataset: str) -> tuple[dict, list[tuple[str, Tensor, float]]]:
         """All columns of one image [1, C, H, W] as arrays [1], and its nearest training and test image.
 

@@ -31,7 +31,7 @@ from app.entries import alike
 from app.hero import hero, title
 from app.links import View
 from app.store import Store
-from app.tabs import compare, confusion, inspect, judges, reports, scores, training, tuning
+from app.tabs import compare, confusion, denoise, inspect, judges, play, reports, scores, training, tuning
 from app.tabs import lookalikes as twins
 from app.verdicts import verdicts
 from diffusion_core.errors import UserError
@@ -438,3 +438,14 @@ def test_a_pixel_of_a_thumbnail_is_a_whole_number_of_pixels(side, shown):
     assert sprites.side(uri) == side
     html = markup.image(uri, "an image")
     assert f'width="{side}"' in html and f"--tile-px:{shown}px" in html
+
+
+@pytest.mark.parametrize("tab", [denoise, play])
+def test_a_model_without_a_classifier_says_so_where_its_images_would_be(store, tab):
+    asked = [
+        value.get("value") if isinstance(value, dict) else value
+        for value in tab.opened(store, View(tab=tab.TITLE.lower(), a="shapes"))
+    ]
+    shown = tab.page(store, *asked)
+    first = shown[0] if tab is denoise else next(shown)[0]
+    assert first.startswith('<p class="problem">') and "&#x27;made&#x27; has no judge &#x27;classifier&#x27;" in first

@@ -35,12 +35,15 @@ def page(store: Store, key, one, other, seed) -> tuple[str, object, str, str]:
             "",
             "",
         )
-    last = store.meta(key).network.classes - 1
+    meta = store.meta(key)
+    if told := store.judges.lacking(meta.dataset):
+        return markup.note(told, "problem"), None, "", ""
+    last = meta.network.classes - 1
     pair = whole(one, "The first class", 0, last, text=True), whole(other, "The other class", 0, last, text=True)
     seed = whole(seed, "The seed", 0, MAX_SEED)
-    sigmas, ways = walked(store, key, store.meta(key).sha256, pair, seed)
+    sigmas, ways = walked(store, key, meta.sha256, pair, seed)
     found = store.recognition(key)
-    names = data.spec(store.meta(key).dataset).class_names
+    names = data.spec(meta.dataset).class_names
     figure = figures.recognition(found, pair, names) if found else None
     link = markup.link_button(links.write(tab="denoise", a=key, digits=pair, seed=seed))
     return films(sigmas, ways, seed, names), figure, times(found, names) if found else missing(key), link

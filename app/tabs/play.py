@@ -54,7 +54,12 @@ def page(store: Store, *settings) -> Iterator[tuple]:
         none = markup.note("There is no checkpoint yet. Train one: python -m app train --minutes 5", "empty")
         yield none, none, none, ""
         return
-    asked = checked(store.meta(settings[1]).network.classes, *settings)
+    meta = store.meta(settings[1])
+    if told := store.judges.lacking(meta.dataset):
+        none = markup.note(told, "problem")
+        yield none, none, none, ""
+        return
+    asked = checked(meta.network.classes, *settings)
     if asked.section == "walk":
         yield walk_page(store, asked), None, None, ""
     elif asked.section == "hand":
