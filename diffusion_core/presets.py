@@ -32,7 +32,7 @@ PLAIN = SampleConfig("unipc", steps=10, guidance=1.5, interval=(0.5, 5.0))  # be
 PRESETS = {
     "mnist": Preset(LEAN, MUON, DRAWN, minutes=55),
     "mnist-fast": Preset(LEAN, MUON, replace(DRAWN, guidance=1.7), minutes=10),
-    "fashion": Preset(WIDER, replace(MUON, dataset="fashion"), replace(PLAIN, guidance=1.25), minutes=75),
+    "fashion": Preset(WIDER, replace(MUON, dataset="fashion"), replace(PLAIN, steps=16, guidance=1.25), minutes=100),
 }
 STUDENT_TRAIN = TrainConfig(optimizer="muon", muon_lr=2e-3, lr=1e-4, batch=128)
 STUDENT_EXTRA = 0.1  # guidance above the teacher's own, built into the student
