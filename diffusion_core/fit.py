@@ -188,10 +188,11 @@ def fit(
         if (folder / RESUME_FILE).exists():
             run.resume()
         elif start:
+            seen, seconds = start.meta.images_seen, start.meta.train_seconds
+            if _done(seen, seconds, minutes, images):
+                said = f"{seen:,} images in {seconds / 60:.0f} minutes"
+                raise UserError(f"'{start.name}' has seen {said} already, which count: ask for more.")
             run.begin(start)
-            if _done(run, minutes, images):
-                seen = f"{run.trainer.images:,} images in {run.seconds / 60:.0f} minutes"
-                raise UserError(f"'{start.name}' has seen {seen} already, which count: ask for more.")
         _train(run, minutes, images, stop, look)
     return run
 
@@ -204,7 +205,7 @@ def _train(run: Run, minutes: float | None, images: int | None, stop: list[int],
             look.at(run)
     grid_at, look_at = _next_grid(run.trainer.images), look and _next_look(run.trainer.images, look)
     saved = clock = time.monotonic()
-    for result in () if _done(run, minutes, images) else run.trainer.steps():
+    for result in () if _done(run.trainer.images, run.seconds, minutes, images) else run.trainer.steps():
         now = time.monotonic()
         run.seconds, clock = run.seconds + now - clock, now
         run.log(result)
@@ -216,7 +217,7 @@ def _train(run: Run, minutes: float | None, images: int | None, stop: list[int],
             if not look.at(run):
                 break
             look_at, clock = _next_look(result.images, look), time.monotonic()
-        if stop or _done(run, minutes, images):
+        if stop or _done(run.trainer.images, run.seconds, minutes, images):
             break
         if now - saved > SAVE_EVERY:
             run.save()
@@ -227,8 +228,8 @@ def _train(run: Run, minutes: float | None, images: int | None, stop: list[int],
         raise Interrupted(stop[0])
 
 
-def _done(run: Run, minutes: float | None, images: int | None) -> bool:
-    return run.seconds >= minutes * 60 if minutes is not None else run.trainer.images >= images
+def _done(seen: int, seconds: float, minutes: float | None, images: int | None) -> bool:
+    return seconds >= minutes * 60 if minutes is not None else seen >= images
 
 
 def _next_look(images: int, look: Look) -> int:

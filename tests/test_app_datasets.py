@@ -449,3 +449,12 @@ def test_a_model_without_a_classifier_says_so_where_its_images_would_be(store, t
     shown = tab.page(store, *asked)
     first = shown[0] if tab is denoise else next(shown)[0]
     assert first.startswith('<p class="problem">') and "&#x27;made&#x27; has no judge &#x27;classifier&#x27;" in first
+
+
+def test_a_poster_needs_no_judge(store):
+    asked = dict(
+        zip(play.Controls._fields, play.opened(store, View(tab="play", play="poster", a="shapes")), strict=True)
+    )
+    asked = {name: value.get("value") if isinstance(value, dict) else value for name, value in asked.items()}
+    *_, poster, progress = list(play.page(store, *asked.values()))[-1]
+    assert "<img" in poster and "problem" not in poster + progress

@@ -35,9 +35,11 @@ def draw(page, pad: str, *points) -> None:
 
 def restored(page) -> None:
     """Press Restore, and wait for the last picture of it: what was there before must not pass for it."""
-    page.locator("#restored").evaluate("(element) => element.querySelectorAll('figure').forEach((f) => f.id = 'old')")
+    page.locator("#restored").evaluate(
+        "(element) => element.querySelectorAll('figure').forEach((f) => f.classList.add('old'))"
+    )
     page.locator("#restore-go").click()
-    expect(page.locator("#restored figure#old")).to_have_count(0, timeout=WAIT)
+    expect(page.locator("#restored figure.old")).to_have_count(0, timeout=WAIT)
     expect(page.locator("#restored progress")).to_have_count(0, timeout=3 * WAIT)
     expect(page.locator("#restored .odds").first).to_be_visible(timeout=3 * WAIT)
 

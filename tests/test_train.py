@@ -177,6 +177,7 @@ def test_a_checkpoint_without_its_resume_state_goes_on_elsewhere(tmp_path, strai
     assert fit(tmp_path / "longer", longer, 1e-3, None).trainer.step == 61  # it was trained that long already
     with pytest.raises(UserError, match="'shipped' has seen .* already, which count: ask for more"):
         fit(tmp_path / "again", longer, shipped.meta.train_seconds / 120, None, start=shipped)
+    assert not (tmp_path / "again" / "log.jsonl").exists()  # nothing that a page would list as a run
     with pytest.raises(UserError, match="Give its teacher"):
         continued(replace(shipped.meta, tune=TuneConfig()))
 

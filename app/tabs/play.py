@@ -55,12 +55,12 @@ def page(store: Store, *settings) -> Iterator[tuple]:
         yield none, none, none, ""
         return
     meta = store.meta(settings[1])
-    if told := store.judges.lacking(meta.dataset):
-        none = markup.note(told, "problem")
-        yield none, none, none, ""
-        return
     asked = checked(meta.network.classes, *settings)
-    if asked.section == "walk":
+    told = asked.section != "poster" and store.judges.lacking(meta.dataset)  # nothing is read in a poster
+    if told:
+        none = markup.note(told, "problem")
+        yield none, none, None, ""
+    elif asked.section == "walk":
         yield walk_page(store, asked), None, None, ""
     elif asked.section == "hand":
         yield None, hand_page(store, asked), None, ""
@@ -190,9 +190,10 @@ def opened(store: Store, view: View) -> list:
     name = (view.a or "").split("/")[0]
     key = name if name in [entry.key for entry in usable(entries)] else first(entries)
     seed = view.seed if view.seed is not None and view.seed <= MAX_SEED else SEED
-    section, n, known = view.play or "walk", view.n, [label for _, label in known_classes(store, key)]
-    digits = [str(d) for d in view.digits or () if str(d) in known]
-    one, other = (digits[0], digits[1]) if len(digits) == 2 else (digits[0], ALONG) if digits else PAIR
+    section, n, known = view.play or "walk", view.n, known_classes(store, key)
+    digits = [str(d) for d in view.digits or () if str(d) in [label for _, label in known]]
+    pair = still_known(known, PAIR[0], 0), still_known(known, PAIR[1], 1) or ALONG
+    one, other = (digits[0], digits[1]) if len(digits) == 2 else (digits[0], ALONG) if digits else pair
     number = digits[0] if section == "poster" and digits else ORDERED
     sizes = {columns * rows: name for name, (columns, rows) in SIZES.items()}
     other_seed = n if section == "walk" and n is not None and n <= MAX_SEED else OTHER_SEED
