@@ -57,9 +57,9 @@ class DataSpec:
         return f"{self.noun} {name}" if name.isdigit() else name
 
     @property
-    def outside(self) -> str:
-        """What continues an image beyond its border: "zeros" for things on an empty ground, else "reflection"."""
-        return "zeros" if self.shape[0] == 1 else "reflection"
+    def fills(self) -> bool:
+        """Whether pictures fill their frame, as colour ones do; grey ones show a thing on an empty (black) ground."""
+        return self.shape[0] > 1
 
     @property
     def env(self) -> str:

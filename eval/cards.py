@@ -42,7 +42,7 @@ def auc(high: Tensor, low: Tensor) -> float:
 
 
 def write(folder: Path, filename: str, net: nn.Module, card: dict) -> None:
-    """Save a judge: weights as float32 safetensors, then the card with their sha256."""
+    """Save a judge: weights as safetensors, then the card with their sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = save({key: value.contiguous() for key, value in net.state_dict().items()})
     (folder / filename).write_bytes(weights)

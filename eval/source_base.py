@@ -60,7 +60,7 @@ class Form(Protocol):
     noun: str
     strokes: bool
     flip: bool
-    outside: str
+    fills: bool
 
 
 class Source:

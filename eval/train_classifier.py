@@ -1,6 +1,7 @@
-"""Trains the classifier judges: cross-entropy on jittered images, AdamW, one cycle, averaged weights."""
+"""Trains the classifier judges: cross-entropy on varied images, AdamW, one cycle, averaged weights."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eval.augment import jitter, mirrored
+from eval.augment import varied
 from eval.judge_nets import NETS
 from eval.optimise import Clock, follow, one_cycle, set_lr
 from eval.source_base import Form
@@ -64,12 +65,11 @@ def train(
     net = net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
     ema = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1.0, weight_decay=recipe.weight_decay)
-    clock = Clock(len(images) // BATCH, recipe.epochs, minutes)
+    clock = Clock(math.ceil(len(images) / BATCH), recipe.epochs, minutes)
     beta = 0.5 ** (1 / (recipe.ema_half_life * clock.per_epoch))
     while clock.progress < 1:
         for rows in clock.batches(len(images), BATCH, rng):
-            x = jitter(images[rows].float() / 255, rng, outside=form.outside)
-            x = mirrored(x, rng) if form.flip else x
+            x = varied(images[rows].float() / 255, form, rng)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = net(x.contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(logits.float(), labels[rows])

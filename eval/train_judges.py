@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from diffusion_core.data import Dataset, load
 from eval import train_classifier, train_clip
+from eval.augment import said
 from eval.captions import FIELDS, vocabulary
 from eval.cards import measured, write, write_card
 from eval.clip import ClipModel, load_clip, load_small_clip
@@ -27,7 +28,7 @@ from eval.meaning import damage_auc, shape_auc
 from eval.prompts import PROMPT_SETS
 
 HELD_OUT = 5_000
-MIRRORED = "; half of them mirrored"
+ZOOMED = ", a quarter zoomed by 0.6 to 1.15"
 CLIP_ROLE = "text judge; zero-shot by captions"
 
 
@@ -86,7 +87,7 @@ def make_classifier(name: str, dataset: str, minutes: float, folder: Path) -> di
             held,
             recipe.seed,
             passes,
-            augmentation="shift 2 px, turn 10 degrees, scale 10 %, shear 0.1, each at most" + MIRRORED * data.spec.flip,
+            augmentation=said(data.spec),
             loss="cross-entropy, no label smoothing",
             held_out_accuracy=accuracy(net),
         ),
@@ -106,6 +107,7 @@ def make_clip(dataset: str, minutes: float, folder: Path) -> dict:
             print(f"held out {found['accuracy']['value']:.4%} with the {name} prompts", flush=True)
 
     model, tokenizer, passes = train_clip.train(data.spec, data.images, data.labels, folder, minutes, report)
+    model = model.half().float()  # as it is saved: measured is what is kept
     clip, test = ClipModel("", model, tokenizer, "", {}, data.spec), load(dataset, "test")
     card = card_head("clip", CLIP_ROLE, model, data) | {
         "training": training_note(
@@ -114,7 +116,7 @@ def make_clip(dataset: str, minutes: float, folder: Path) -> dict:
             held,
             train_clip.SEED,
             passes,
-            augmentation="as the classifier, a quarter zoomed by 0.6 to 1.15; 20 % damaged, 10 % of no class",
+            augmentation=f"as the classifier{'' if data.spec.fills else ZOOMED}; 20 % damaged, 10 % of no class",
             captions=f"{', '.join(FIELDS if words.strokes else FIELDS[:2])}; true, false or undecided for each image",
             loss="sigmoid over decided image-caption pairs, cross-entropy over all classes in one wording",
             held_out_accuracy=clip_test(clip, held)["default"]["accuracy"]["value"],
@@ -123,7 +125,7 @@ def make_clip(dataset: str, minutes: float, folder: Path) -> dict:
         "damage_auc": damage_auc(clip, test.images[:2000], words),
         **({"shape_auc": shape_auc(clip, test.images)} if words.strokes else {}),
     }
-    write(folder, WEIGHTS, model, card)
+    write(folder, WEIGHTS, model.half(), card)
     return card["test"]
 
 

@@ -39,7 +39,7 @@ def server(tmp_path_factory):
     tuning = shutil.ignore_patterns("reports", "checkpoint.json", "model.safetensors")
     for shipped, name in (("mnist-clip", "tuned"), ("mnist-unguarded", "unguarded")):
         shutil.copytree(ROOT / "checkpoints" / shipped, root / name, ignore=tuning)
-    for report in (ROOT / "checkpoints" / "real" / "reports").iterdir():  # beside the one of the fake judges
+    for report in (ROOT / "checkpoints" / "real" / "reports").glob("mnist-*"):  # beside the one of the fake judges
         shutil.copytree(report, root / "real" / "reports" / f"shipped-{report.name}")
     shutil.copytree(ROOT / "studies", folder / "studies")
     with served(root, folder) as address:
