@@ -12,7 +12,7 @@ from diffusion_core.data import ROOT, load
 from eval.npz import write_npz
 from tests.browser import WAIT
 
-REAL = next((ROOT / "checkpoints" / "real" / "reports").iterdir()).name
+REAL = next((ROOT / "checkpoints" / "real" / "reports").glob("mnist-*")).name
 NARROW = "document.documentElement.scrollWidth <= innerWidth"
 
 
