@@ -4,6 +4,7 @@ Their images' channels, size, mean and deviation are given when they are built. 
 them say does not hang on one; things that are harder to tell apart than digits get larger ones.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +32,9 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
+
+    def prepare(self, x: Tensor) -> None:
+        """Called once before training, with some of the training pixels in [0, 1] [N, C, H, W]."""
 
 
 class JudgeNet(Net):
@@ -146,5 +150,47 @@ class ResidualNet(Net):
         return F.adaptive_max_pool2d(self.body(self.scaled(x)), 1).flatten(1)
 
 
+class WhitenedNet(Net):
+    """Three stages of two convolutions on 2x2 patches that are whitened: airbench's (Jordan 2024, arXiv 2404.00498).
+
+    The first layer is not learned: the eigenvectors of the patches' covariance, each over the root of its eigenvalue,
+    and the same ones negated.
+    """
+
+    widths = (64, 256, 256)
+    least = 5e-4  # added to the eigenvalues: flat patches hold little but noise
+
+    def __init__(self, classes: int, image: tuple[int, int, int], mean: float, std: float):
+        super().__init__(mean, std, self.widths[-1], classes)
+        patch = 4 * image[0]
+        self.first = nn.Conv2d(image[0], 2 * patch, 2, bias=False).requires_grad_(False)
+        inside = (2 * patch, *self.widths[:-1])
+        self.body = nn.Sequential(*[self.stage(*pair) for pair in zip(inside, self.widths, strict=True)])
+
+    @staticmethod
+    def stage(inside: int, outside: int) -> nn.Sequential:
+        """[N, inside, H, W] -> [N, outside, H // 2, W // 2]."""
+        return nn.Sequential(
+            nn.Conv2d(inside, outside, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(outside),
+            nn.GELU(),
+            nn.Conv2d(outside, outside, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outside),
+            nn.GELU(),
+        )
+
+    @torch.no_grad()
+    def prepare(self, x: Tensor) -> None:
+        """Sets the first layer by the patches of these images."""
+        patches = F.unfold(self.scaled(x), 2).transpose(1, 2).flatten(0, 1)  # [N places, 4 C]
+        values, vectors = torch.linalg.eigh(torch.cov(patches.T))
+        whitening = vectors.T / (values[:, None] + self.least).sqrt()
+        self.first.weight.copy_(torch.cat([whitening, -whitening]).view_as(self.first.weight))
+
+    def features(self, x: Tensor) -> Tensor:
+        return F.adaptive_max_pool2d(self.body(F.gelu(self.first(self.scaled(x)))), 1).flatten(1)
+
+
 # Cards say their judge's network by this name.
-NETS = {net.__name__: net for net in (JudgeNet, WideJudgeNet, SelectorNet, DepthwiseNet, ResidualNet)}
+NETS = {net.__name__: net for net in (JudgeNet, WideJudgeNet, SelectorNet, DepthwiseNet, ResidualNet, WhitenedNet)}

@@ -14,6 +14,7 @@ BORDER = {
     "forms.py",
     "sources.py",
     "train_judges.py",
+    "train_classifier.py",
     "study.py",
     "studies.py",
     "study_run.py",

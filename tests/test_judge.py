@@ -245,6 +245,19 @@ def test_what_is_harder_than_digits_gets_larger_networks_of_other_kinds():
     assert all(size[kinds[judge]] >= size[RECIPES[judge].architecture] for judge in RECIPES)
 
 
+def test_the_first_layer_for_pictures_whitens_patches():
+    """What it makes of its 2x2 patches has covariance one in all directions that hold more than noise."""
+    net = NETS["WhitenedNet"](7, (3, 32, 32), 0.4, 0.2)
+    x = torch.nn.functional.interpolate(torch.rand(300, 3, 8, 8, generator=torch.Generator().manual_seed(0)), 32)
+    net.prepare(x)
+    made = net.first(net.scaled(x)).permute(1, 0, 2, 3).flatten(1)
+    torch.testing.assert_close(torch.cov(made[:12]), torch.eye(12), atol=0.05, rtol=0)
+    torch.testing.assert_close(made[12:], -made[:12])
+    recipe = train_classifier.recipe("classifier", spec("cifar10"))
+    stepped = [p for o in train_classifier.optimizers(net, recipe) for g in o.param_groups for p in g["params"]]
+    assert len(stepped) == len(list(net.parameters())) - 1 and all(p is not net.first.weight for p in stepped)
+
+
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_training_learns_repeats_and_is_read_back(name, tmp_path, monkeypatch):
     if name == "second":  # without batch norm eight steps are too few to learn from

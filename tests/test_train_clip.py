@@ -41,8 +41,8 @@ def test_each_kind_of_image_has_its_eye():
 
 
 def test_a_classifier_learns_from_fewer_images_than_one_batch(made_data, tmp_path):
-    """135 pictures of three colours: one step a pass, 16 passes, and better than chance by far."""
+    """135 pictures of three colours: one step a pass, 14 passes, and better than chance by far."""
     main(["second", "--data", "made", "--out", str(tmp_path)])
     card = json.loads((tmp_path / "made" / "second" / "card.json").read_text())
-    assert card["training"]["epochs"] == 16 and card["test"]["accuracy"]["value"] > 0.6
+    assert card["training"]["epochs"] == 14 and card["test"]["accuracy"]["value"] > 0.6
     assert torch.tensor(card["test"]["confusion"]).sum() == 75
