@@ -32,6 +32,11 @@ class Kept:
             raise UserError(str(found))
         return found
 
+    def forget(self, path: Path) -> None:
+        """Read the folder again at the next call: something outside of it has changed."""
+        with self.lock:
+            self.entries.pop(path, None)
+
     def _try(self, path: Path):
         try:
             return self.load(path)

@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from app import classes, markup, sprites
+from app import classes, markup, pictures
 from app.verdicts import probabilities, verdicts
 from app.words import JUDGES, show, show_interval, the
 from diffusion_core.errors import UserError
@@ -98,7 +98,7 @@ def gallery(report: Report, judge: str, asked: int, other: int) -> str:
     alt, name = classes.called(names[asked], report.source.dataset), "no." if report.source.kind == "real" else "seed"
     items = [
         markup.sample(uri, alt, int(seed), lines, name)
-        for uri, seed, lines in zip(sprites.thumbnails(report.images[rows]), table["seed"], said, strict=True)
+        for uri, seed, lines in zip(pictures.pictures(report, rows), table["seed"], said, strict=True)
     ]
     title = f"Images of {names[asked]} that look most like {names[other]}"
     return f"<h2>{escape(title)}</h2>" + markup.samples(items, title)

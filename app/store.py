@@ -106,7 +106,11 @@ class Store:
         if is_own(key):
             return self.shelf.get(key)
         name, _, identity = known(key, self.reports(), "report").partition("/")
-        return self._reports(self.root / name / "reports" / identity)
+        path = self.root / name / "reports" / identity
+        report = self._reports(path)
+        if report.images is None and not classes.away(report.source.dataset):  # they were fetched meanwhile
+            self._reports.forget(path)
+        return self._reports(path)
 
     def report_key(self, name: str | None) -> str | None:
         """The usable report that `name` means: "NAME/ID" itself, or the first one of "NAME"; else None."""

@@ -20,7 +20,12 @@ CLOSEST = 12
 
 
 def strips(report: Report, sprite: Sprite) -> list[dict]:
-    """The first samples of each class in the order of the table, so that none is picked; of all, where unlabelled."""
+    """The first samples of each class in the order of the table, so that none is picked; of all, where unlabelled.
+
+    Nothing, here and below, where the images are not on this machine.
+    """
+    if report.images is None:
+        return []
     labels, names = report.table["label"].to_numpy(), report.source.class_names
     found = []
     for label in np.unique(labels).tolist():
@@ -40,7 +45,7 @@ def doubtful(report: Report, sprite: Sprite) -> list[dict]:
     """
     table = report.table
     readings = {judge: _probabilities(report, judge) for judge in READERS if f"{judge}_label" in table}
-    if not readings:
+    if not readings or report.images is None:
         return []
     labels = table["label"].to_numpy()
     asked = labels if (labels != UNLABELLED).all() else None
@@ -66,7 +71,7 @@ def _probabilities(report: Report, judge: str) -> np.ndarray:
 
 def closest(report: Report, sprite: Sprite) -> list[dict]:
     """Samples beside the training image nearest to each; no training image is shown where the data are not there."""
-    found = report.details.get("closest", [])[:CLOSEST]
+    found = [] if report.images is None else report.details.get("closest", [])[:CLOSEST]
     train = _training(report) if found else None
     names, pairs = report.source.class_names, []
     for pair in found:

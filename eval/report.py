@@ -20,7 +20,7 @@ from torch import Tensor
 
 from eval.atomic import atomic_folder
 from eval.errors import UserError
-from eval.forms import form
+from eval.forms import at_hand, form
 from eval.npz import read_npz, write_npz
 from eval.report_files import IMAGES, JSON, SCHEMA, TABLE, read_head, read_table, sha256
 from eval.sources import RealSource, SourceInfo
@@ -46,7 +46,8 @@ class Report:
     `plan`: {"per_class": int | None, "seed": int, "count": int, "labels": [classes asked for]}.
     `scorers`: ids. `reference`: the summary of real test images under the same scorers: all of them for what
     is scored image by image, as many as here for what compares sets (the floor).
-    `images`: uint8 [N, C, H, W], image i belonging to row i of the table.
+    `images`: uint8 [N, C, H, W], image i belonging to row i of the table; None where they are real ones of a data set
+    that is not on this machine.
     `reasons`: why a metric has no value, {"overall": {metric: text}, "per_class": {"0": {metric: text}}}.
     `detectable`: in the same form, the smallest difference from `reference` that this many images can show.
     `details`: whatever else was found, plain JSON, by section: "findings", "recognition", "missing", ...
@@ -61,7 +62,7 @@ class Report:
     summary: Summary
     reference: Summary
     table: pd.DataFrame
-    images: Tensor
+    images: Tensor | None
     reasons: dict[str, dict] = field(default_factory=nothing)
     detectable: dict[str, dict] = field(default_factory=nothing)
     details: dict = field(default_factory=dict)
@@ -160,10 +161,12 @@ def kind_of(scorer: str) -> str:
     return re.split("[:@/]", scorer)[0]
 
 
-def _load_images(folder: Path, source: SourceInfo, table: pd.DataFrame) -> Tensor:
-    """The images of a table's rows: from the file, or from the data set where they are real."""
+def _load_images(folder: Path, source: SourceInfo, table: pd.DataFrame) -> Tensor | None:
+    """The images of a table's rows: from the file; where they are real from the data set, if that is here."""
     labels, seeds = _keys(table)
     if source.kind == "real":
+        if not at_hand(source.dataset):
+            return None
         real = RealSource(source.id.rsplit("-", 1)[1].split("@")[0], source.dataset)
         if real.id != source.id:
             raise UserError(f"{folder / JSON} is about other real images than the data folder's. Score again.")

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -36,6 +37,7 @@ from app.tabs import lookalikes as twins
 from app.verdicts import verdicts
 from diffusion_core.errors import UserError
 from eval.compare import compare as compare_reports
+from eval.html import to_html
 from eval.metrics import wilson
 from eval.pairs import flips
 from eval.sources import RealSource
@@ -163,6 +165,31 @@ def test_real_images_are_read_from_their_own_data_set(with_real):
     assert [entry.title for entry in with_real.reports()][-1].startswith("real test shapes · ")
     _grid, _words, found = confusion.page(with_real, KEY, "real", "classifier", False, False, [0, 0], 0)
     assert pictures(found)[0].shape == (32, 32, 3)
+
+
+def test_real_images_that_are_not_here_are_blanks_beside_their_numbers(with_real, monkeypatch):
+    """A fresh clone has the reports of every data set and the images of one."""
+    folder, key = os.environ[MADE.env], "real/made"
+    monkeypatch.delenv(MADE.env)
+    entry = next(entry for entry in with_real.reports() if entry.key == key)
+    assert entry.problem is None and with_real.report(key).images is None
+    _grid, head, cell = confusion.page(with_real, KEY, "real", "classifier", False, False, [0, 0], 0)
+    galleries = [
+        cell,
+        inspect.gallery(with_real.report(key), 0, "all", "clip_probability", "worst", 0),
+        twins.page(with_real, key, 0, 1, "classifier")[3],
+    ]
+    for html in galleries:
+        told = unescape(html)
+        assert told.count("The images of 'made' are not on this machine") == 1 and "app dataset made --take" in told
+        assert len({picture.tobytes() for picture in pictures(html)}) == 1
+        assert pictures(html)[0].shape == (32, 32) and "no. " in html
+    assert "red square" in head
+    page = to_html(with_real.report(key))
+    assert "not on the machine that wrote this page" in page and "Which classes are taken for which" in page
+    monkeypatch.setenv(MADE.env, folder)
+    _grid, _head, cell = confusion.page(with_real, KEY, "real", "classifier", False, False, [0, 0], 0)
+    assert pictures(cell)[0].shape == (32, 32, 3) and "not on this machine" not in cell
 
 
 # ---------------------------------------------------------------- scores

@@ -5,7 +5,7 @@ from functools import partial
 import gradio as gr
 import numpy as np
 
-from app import classes, links, markup, matrix, scripts, sprites
+from app import classes, links, markup, matrix, pictures, scripts
 from app.entries import FAVOURITE, usable
 from app.links import View
 from app.store import Store
@@ -69,10 +69,10 @@ def thumbnails(report: Report, judge: str, cell: tuple[int, int], page: int) -> 
     part = report.table.iloc[shown]
     labels, seeds = part["label"].to_numpy(), part["seed"].to_numpy()
     said = verdicts(part, labels, names)
-    uris, alt = sprites.thumbnails(report.images[shown]), classes.called(one, report.source.dataset)
+    uris, alt = pictures.pictures(report, shown), classes.called(one, report.source.dataset)
     name = "no." if report.source.kind == "real" else "seed"
     items = [markup.sample(uris[i], alt, int(seeds[i]), said[i], name) for i in range(len(uris))]
-    return markup.samples(items, f"{one} judged {other}") + markup.pager(page, pages)
+    return pictures.note(report) + markup.samples(items, f"{one} judged {other}") + markup.pager(page, pages)
 
 
 def chosen_report(store: Store, key: str, kind: str) -> Report:

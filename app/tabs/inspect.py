@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from app import classes, figures, inspection, links, markup, scripts, sprites
+from app import classes, figures, inspection, links, markup, pictures, scripts
 from app.colours import colour_of
 from app.entries import usable
 from app.inspection import FILTERS, ORDERS
@@ -61,13 +61,13 @@ def gallery(report: Report, label: int, kept: str, order: str, end: str, number:
     part = slice(number * PAGE, (number + 1) * PAGE)
     table = report.table.iloc[rows[part]]
     said, alt = verdicts(table, table["label"].to_numpy(), names), classes.called(names[label], dataset)
-    uris, name = sprites.thumbnails(report.images[rows[part]]), "no." if report.source.kind == "real" else "seed"
+    uris, name = pictures.pictures(report, rows[part]), "no." if report.source.kind == "real" else "seed"
     items = [
         markup.sample(uri, alt, int(seed), lines, name, show(float(value), ORDERS[order].unit))
         for uri, seed, lines, value in zip(uris, table["seed"], said, values[part], strict=True)
     ]
     whole = int((report.table["label"] == label).sum())
-    count = markup.note(f"{len(rows):,} of {whole:,} samples of {names[label]}.")
+    count = pictures.note(report) + markup.note(f"{len(rows):,} of {whole:,} samples of {names[label]}.")
     return count + markup.samples(items, f"Samples of {names[label]}") + markup.pager(number, pages)
 
 

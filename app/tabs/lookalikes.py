@@ -5,7 +5,7 @@ from itertools import groupby
 
 import gradio as gr
 
-from app import classes, figures, links, lookalikes, markup
+from app import classes, figures, links, lookalikes, markup, pictures
 from app.entries import alike, usable
 from app.links import View
 from app.request import whole
@@ -37,7 +37,8 @@ def page(store: Store, key, one, other, judge) -> tuple:
     tables = f"<h2>Judge by judge</h2>{lookalikes.by_judge(report, real, two)}"
     others = one_each(store, report.source.dataset)
     tables += f"<h2>Checkpoint by checkpoint</h2>{lookalikes.by_report(others, class_names, judge, two)}"
-    found = lookalikes.gallery(report, judge, *two) + lookalikes.gallery(report, judge, *two[::-1])
+    found = pictures.note(report) + lookalikes.gallery(report, judge, *two)
+    found += lookalikes.gallery(report, judge, *two[::-1])
     return words, figure, tables, found, ways_on(key, two, names, judge)
 
 
