@@ -23,8 +23,8 @@ def uniform(n: int, low: float, high: float, rng: torch.Generator) -> Tensor:
 def varied(x: Tensor, form: Form, rng: torch.Generator, zoom: Tensor | float = 1.0) -> Tensor:
     """Images of this form as they might have been as well: jittered or shifted, half of them mirrored if it allows.
 
-    Pictures that fill their frame are shifted by whole pixels: resampled ones are blurred, and what learns from blurred
-    pictures misreads sharp ones (LOG.md, "Colour: the judges"). `zoom` is for drawings, as in `jitter`.
+    Pictures that fill their frame are shifted by whole pixels, which leaves them as sharp as they are; turning and
+    resampling would blur them. `zoom` is for drawings, as in `jitter`.
     """
     x = shifted(x, rng) if form.fills else jitter(x, rng, zoom=zoom)
     return mirrored(x, rng) if form.flip else x
