@@ -113,7 +113,7 @@ def build(store: Store) -> Tab:
     outcome = {"outputs": [go, stop, show], "queue": False, **QUIET}
     make = on_gpu(guarded(store, partial(run, store)))
     busy = go.click(guarded(store, occupied), settings, [go, stop, show], **QUIET)
-    running = busy.success(make, settings, show, trigger_mode="multiple", **LANE, **QUIET)
+    running = busy.success(make, settings, show, **LANE, **QUIET)
     running.success(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(failed, None, **outcome)
     stop.click(stopped, None, cancels=[running], js=scripts.stop("export"), **outcome)

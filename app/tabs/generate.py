@@ -232,7 +232,7 @@ def build(store: Store) -> Tab:
     show.select(guarded(store, open_card), None, [detail, alike], **LANE, **QUIET)
     detail.select(guarded(store, vary), None, alike, **LANE, **QUIET)
     draw = on_gpu(guarded(store, partial(run, store)))
-    running = busy.then(draw, settings, tab.outputs, trigger_mode="multiple", **LANE, **QUIET)
+    running = busy.then(draw, settings, tab.outputs, **LANE, **QUIET)
 
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)
