@@ -108,8 +108,9 @@ class Store:
         name, _, identity = known(key, self.reports(), "report").partition("/")
         path = self.root / name / "reports" / identity
         report = self._reports(path)
-        if report.images is None and not classes.away(report.source.dataset):  # they were fetched meanwhile
-            self._reports.forget(path)
+        if report.images is not None or classes.away(report.source.dataset):
+            return report
+        self._reports.forget(path)  # its images were fetched meanwhile
         return self._reports(path)
 
     def report_key(self, name: str | None) -> str | None:
