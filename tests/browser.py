@@ -15,10 +15,12 @@ import pytest
 from playwright.sync_api import TimeoutError, sync_playwright
 
 from diffusion_core.data import ROOT
+from eval import cache
 from tests.pages import make_root
 
 SERVE = """
-import sys; from pathlib import Path; from app.build import launch
+import sys; from pathlib import Path; from app.build import launch; from eval import cache
+cache.CACHE = Path(sys.argv[3])
 launch(port=int(sys.argv[1]), root=Path(sys.argv[2]))
 """
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -53,7 +55,7 @@ def served(root: Path, folder: Path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with open(folder / "log", "w+") as log:
-        command = [sys.executable, "-c", SERVE, str(port), str(root)]
+        command = [sys.executable, "-c", SERVE, str(port), str(root), str(cache.CACHE)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(f"http://127.0.0.1:{port}", process)

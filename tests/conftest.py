@@ -47,9 +47,10 @@ def save_tiny(folder: Path, seed: int = 0, **changes) -> CheckpointMeta:
 @pytest.fixture(scope="session", autouse=True)
 def fresh_cache(tmp_path_factory):
     """Nothing that an older version of the code computed may decide a test; within one run it may be used again, also
-    by the processes that share the work."""
+    by the processes that share the work, and within one `make test` by its second half."""
     base = tmp_path_factory.getbasetemp()
-    kept, cache.CACHE = cache.CACHE, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    kept, cache.CACHE = cache.CACHE, Path(os.environ.get("TESTS_CACHE") or base) / "cache"
     yield
     cache.CACHE = kept
 
