@@ -1,4 +1,4 @@
-"""Checkpoints: `model.safetensors` (EMA weights, float32 or float16) and `checkpoint.json`, which names their sha256.
+"""Checkpoints: `model.safetensors` (EMA weights) and `checkpoint.json`, which names their sha256.
 
 A save is a small journal, so that a killed process leaves the previous or the new checkpoint, whole:
 both new files are written beside the old ones and synced, then the weights are renamed, then the
@@ -123,9 +123,9 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
 
-def save(folder: Path, denoiser: Denoiser, meta: CheckpointMeta, dtype: torch.dtype = torch.float32) -> CheckpointMeta:
-    """Write the checkpoint, its weights in `dtype`; returns `meta` with the checksum of the weights filled in."""
-    state = {key: _stored(value, dtype) for key, value in denoiser.network.state_dict().items()}
+def save(folder: Path, denoiser: Denoiser, meta: CheckpointMeta) -> CheckpointMeta:
+    """Write the checkpoint; returns `meta` with the checksum of the weights filled in."""
+    state = {key: value.detach().cpu().contiguous() for key, value in denoiser.network.state_dict().items()}
     data = save_tensors(state)
     meta = replace(meta, sha256=hashlib.sha256(data).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,11 +137,6 @@ def save(folder: Path, denoiser: Denoiser, meta: CheckpointMeta, dtype: torch.dt
     os.replace(new_manifest, folder / MANIFEST)
     sync_folder(folder)
     return meta
-
-
-def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    value = value.detach().cpu().contiguous()
-    return value.to(dtype) if value.is_floating_point() else value
 
 
 def save_meta(folder: Path, meta: CheckpointMeta) -> None:
@@ -173,8 +168,7 @@ def load(folder: str | Path) -> Checkpoint:
         odd = sorted(state.keys() ^ expected.keys())[0]
         raise UserError(f"{path} does not fit its checkpoint.json: tensor '{odd}'.")
     for key, value in state.items():
-        halved = value.dtype == torch.float16 and expected[key].is_floating_point()
-        if value.shape != expected[key].shape or not (halved or value.dtype == expected[key].dtype):
+        if value.shape != expected[key].shape or value.dtype != expected[key].dtype:
             raise UserError(f"{path}: tensor '{key}' is {tuple(value.shape)}, not {tuple(expected[key].shape)}.")
         if value.is_floating_point() and not value.isfinite().all():
             raise UserError(f"{path}: tensor '{key}' holds NaN or infinite values.")
