@@ -1,6 +1,7 @@
 #!/bin/sh
-# Everything that is shipped, from the data alone, into the folder $1; about four hours on two cores. Stop it whenever
-# you like: the same command goes on, a part that is finished is not done again, and $1/times.txt says what each took.
+# Everything that is shipped, from the data alone, into the folder $1; about four hours on two cores for digits, and more
+# for each other data set whose images are here. Stop it whenever you like: the same command goes on, a part that is
+# finished is not done again, and $1/times.txt says what each took.
 # The weights are not the shipped ones bit for bit (LOG.md says why), but another draw of the same recipe.
 set -eu
 OUT=${1:?usage: reproduce.sh FOLDER}
@@ -20,6 +21,10 @@ part() { # part NAME COMMAND...: run it unless it is done, and note how long it 
 
 seen() { # the images that the shipped checkpoint $1 saw
     $RUN -m app info "$1" --json | $RUN -c 'import json, sys; print(json.load(sys.stdin)["images_seen"])'
+}
+
+here() { # whether the images of the data set $1 are on this machine
+    [ -d "data/$1" ] || printenv "$(echo "$1" | tr a-z A-Z)_DIR" | grep -q .
 }
 
 for judge in classifier second selector clip; do
@@ -44,5 +49,17 @@ part frontier $RUN -m benchmarks.frontier "$OUT/mnist-clip"
 for other in mnist-turbo mnist-fast mnist-early; do
     part "compare-$other" $RUN -m app compare "$OUT/$other/reports/p1000-s0" "$OUT/mnist/reports/p1000-s0" \
         --out "$OUT/compare-$other"
+done
+
+for data in fashion; do
+    here "$data" || { echo "== $data: left out, get its images: python -m app dataset $data"; continue; }
+    for judge in classifier second selector clip; do
+        part "judge-$data-$judge" $RUN -m eval.train_judges "$judge" --data "$data" --out "$OUT/judges-$data"
+    done
+    part "train-$data" $RUN -m app train --preset "$data" --look-every 0 --images "$(seen "$data")" --out "$OUT/$data"
+    part "distil-$data-turbo" $RUN -m app distill "$OUT/$data" --images "$(seen "$data-turbo")" --out "$OUT/$data-turbo"
+    for name in "$data" "$data-turbo"; do
+        part "score-$name" $RUN -m app score "$OUT/$name" --per-class 200 --out "$OUT/$name/reports/p200-s0"
+    done
 done
 cat "$OUT/times.txt"

@@ -19,11 +19,13 @@ case "$*" in *--out*) mkdir -p "$last" ;; esac
 
 
 @pytest.fixture
-def reproduce(tmp_path):
+def reproduce(tmp_path, monkeypatch):
     """reproduce(fail) -> exit code and the commands that were run; `fail` is part of the command that fails."""
     stub = tmp_path / "python"
     stub.write_text(NOTES)
     stub.chmod(0o755)
+
+    monkeypatch.setenv("FASHION_DIR", "")
 
     def run(fail: str = "no such command"):
         notes = tmp_path / "notes"
@@ -55,3 +57,18 @@ def test_the_early_checkpoint_is_the_beginning_of_the_whole_run(reproduce, tmp_p
     assert names == ["mnist-early", "mnist-fast", "mnist"]
     images = [line.split("--preset mnist --images ")[1].split()[0] for line in trained]
     assert images == ["128"] * 3  # what the shipped ones say they saw
+
+
+def test_garments_are_done_where_their_images_are_and_else_left_out_aloud(reproduce, tmp_path, monkeypatch):
+    def garments(commands):
+        return [line for line in commands if "fashion" in line]
+
+    _, commands = reproduce()
+    assert garments(commands) == []
+    monkeypatch.setenv("FASHION_DIR", str(tmp_path))
+    code, commands = reproduce()
+    assert code == 0 and commands == garments(commands)
+    kinds = [line.split()[1:3] for line in commands]
+    assert kinds[:4] == [["eval.train_judges", judge] for judge in ("classifier", "second", "selector", "clip")]
+    assert kinds[4:] == [["app", "train"], ["app", "distill"], ["app", "score"], ["app", "score"]]
+    assert reproduce() == (0, [])
