@@ -5,6 +5,7 @@ from html import escape
 from math import log1p
 
 from app.words import LETTERS, LONGEST, minus
+from diffusion_core.errors import UserError
 from eval.metrics import mistakes
 
 Counts = Sequence[Sequence[int]]  # rows = class asked for, columns = class judged
@@ -194,3 +195,12 @@ def _legend(top: int, shares: bool) -> str:
     )
     what = "per cent of a row" if shares else "images"
     return f'<div class="legend" aria-hidden="true"><i></i><div>{marks}</div><small>{what}, log scale</small></div>'
+
+
+def checked_cell(cell, k: int) -> tuple[int, int]:
+    """`cell` as the numbers of two of `k` classes; `UserError` for anything else a browser may send."""
+    if not isinstance(cell, list | tuple) or len(cell) != 2:
+        raise UserError("Choose a cell of the matrix.")
+    if not all(type(d) is int and 0 <= d < k for d in cell):
+        raise UserError(f"A cell is two classes from 0 to {k - 1}.")
+    return cell[0], cell[1]

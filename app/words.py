@@ -1,6 +1,9 @@
 """What the page calls metrics and judges: the words of the reports, told apart where a list shows them. No gradio."""
 
+from collections.abc import Iterable
+
 from eval.formats import minus, plural, probability, show, show_interval
+from eval.report import Report
 from eval.summary import JUDGES as READERS
 from eval.words import JUDGES as NAMES
 from eval.words import WORDS
@@ -14,6 +17,7 @@ __all__ = [
     "METRICS",
     "REAL_IMAGES",
     "Metric",
+    "available",
     "long_title",
     "minus",
     "plural",
@@ -21,6 +25,7 @@ __all__ = [
     "show",
     "show_interval",
     "the",
+    "titled",
 ]
 
 JUDGES = {judge: NAMES[judge] for judge in READERS}  # who reads an image
@@ -34,3 +39,13 @@ REAL_IMAGES = "real test images"  # in figures and tables
 def the(judge: str) -> str:
     """A judge's name within a sentence: "the second classifier", "CLIP"."""
     return JUDGES[judge] if judge in ("clip",) else f"the {JUDGES[judge].lower()}"
+
+
+def available(report: Report) -> list[str]:
+    """Metrics that this report has, in the order of `METRICS`."""
+    return [key for key in METRICS if key in report.metrics["overall"]]
+
+
+def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
+    """What a picker of a score offers: (title, metric)."""
+    return [(long_title(METRICS[metric]), metric) for metric in metrics]

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from app import bring, hub, own_samples
+from app import bring, compare_view, hub, own_samples
 from app.shelf import Shelf, is_own
 from app.store import Store
-from app.tabs import compare as tab
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core import data
 from diffusion_core.config import NetworkConfig, SampleConfig
@@ -168,11 +167,11 @@ def test_own_samples_are_scored_as_the_report_was_and_paired(store, key_a, uploa
     for column in own.table.columns:
         ours, theirs = own.table[column].to_numpy(), a.table[column].iloc[:SHOWN].to_numpy()
         assert np.allclose(ours.astype(float), theirs.astype(float), atol=2e-3), column
-    verdict, figure, below, pairs, more = tab.page(store, key_a, key, "accuracy", "all", "differ", 0)
+    verdict, figure, below, pairs, more = compare_view.page(store, key_a, key, "accuracy", "all", "differ", 0)
     assert "mine and mnist cannot be told apart" in verdict and "20 pairs of the same label and seed" in verdict
     assert figure is not None and pairs.count('class="pair"') == SHOWN and below
-    assert key not in more and tab.share(key_a, key, "accuracy", []) == ""
-    assert "data-link" in tab.share(key_a, store.report_key("mnist-early"), "accuracy", [])
+    assert key not in more and compare_view.share(key_a, key, "accuracy", []) == ""
+    assert "data-link" in compare_view.share(key_a, store.report_key("mnist-early"), "accuracy", [])
     assert sorted(store.root.rglob("*")) == before
 
 

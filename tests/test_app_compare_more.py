@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from app import colours, links, several, sweep, tradeoff
+from app import colours, compare_view, links, several, sweep, tradeoff
 from app.build import CHECKPOINTS, TABS
 from app.entries import Entry, alike
 from app.figures import REAL as REAL_COLOUR
@@ -69,7 +69,7 @@ def test_a_checkpoint_has_one_colour_on_every_tab():
     figure = training.page(store, keys, "loss", 0.0, True)[0]
     assert {trace.name: trace.line.color for trace in figure.data} == {key: named[key] for key in keys}
     reports = several.default(alike(store.reports(), "mnist"))
-    _, scatter, _ = compare.together(store, reports)
+    _, scatter, _ = compare_view.together(store, reports)
     drawn = {trace.name: trace.marker.color for trace in scatter.data if trace.text}
     assert drawn == {key.split("/")[0]: named[key.split("/")[0]] for key in reports} | {"real test images": REAL_COLOUR}
     assert len(set(drawn.values())) == len(drawn)
@@ -149,11 +149,11 @@ def test_the_table_begins_with_the_first_report_of_every_checkpoint():
 )
 def test_a_bad_choice_is_one_line(keys, message):
     with pytest.raises(UserError, match=message):
-        compare.together(Store(CHECKPOINTS), keys)
+        compare_view.together(Store(CHECKPOINTS), keys)
 
 
 def test_no_report_says_what_to_do(tmp_path):
-    assert "python -m app score" in compare.together(Store(tmp_path), [])[0]
+    assert "python -m app score" in compare_view.together(Store(tmp_path), [])[0]
 
 
 # ---------------------------------------------------------------- figure
@@ -213,7 +213,7 @@ def test_a_damaged_list_is_one_line_and_the_rest_is_shown(tmp_path, text, messag
     root = tmp_path / "checkpoints"
     made_report("one", sets=SETS).save(root / "one" / "reports" / "r")
     (root / "one" / sweep.SWEEP).write_bytes(text if isinstance(text, bytes) else text.encode())
-    table, figure, said = compare.together(Store(root), ["one/r"])
+    table, figure, said = compare_view.together(Store(root), ["one/r"])
     assert message in said.replace("&#x27;", "'") and said.count("<p") == 1 and str(tmp_path) not in said
     assert "one" in table and len(figure.data) == 2
 
@@ -234,7 +234,7 @@ def test_a_link_restores_the_reports():
     store = Store(CHECKPOINTS)
     digits = alike(store.reports(), "mnist")
     keys = several.default(digits)[1:]
-    html = compare.share(keys[0], keys[1], "recall", keys)
+    html = compare_view.share(keys[0], keys[1], "recall", keys)
     query = html.split('data-link="?')[1].split('"')[0].replace("&amp;", "&")
     view = links.read(dict(part.split("=") for part in query.split("&")), TABS)
     a, b, metric, *_, chosen = compare.opened(store, view)

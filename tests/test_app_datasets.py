@@ -17,12 +17,14 @@ from app import (
     card,
     classes,
     colours,
+    compare_view,
     comparison_text,
     inspection,
     lookalikes,
     markup,
     matrix,
     report_text,
+    rivals,
     several,
     sprites,
     tuned,
@@ -339,33 +341,33 @@ def test_only_reports_of_one_data_set_are_offered_beside_a(store):
     assert len(a["choices"]) == 6 and offered(label) == ["All", *NAMES]
     mixed = compare.opened(store, View(a="shapes", b="early", reports=("mnist", EARLY)))
     assert mixed[1]["value"] == EARLY and mixed[-1]["value"] == [EARLY]
-    assert compare.rival(store, KEY) == EARLY and compare.of_one_data_set(store, KEY, EARLY)
-    assert not any(compare.of_one_data_set(store, KEY, key) for key in (store.report_key("mnist"), None, "own/gone"))
+    assert rivals.rival(store, KEY) == EARLY and rivals.of_one_data_set(store, KEY, EARLY)
+    assert not any(rivals.of_one_data_set(store, KEY, key) for key in (store.report_key("mnist"), None, "own/gone"))
     assert alike(store.reports(), "made") == [entry for entry in store.reports() if entry.key in (KEY, EARLY)]
 
 
 def test_what_is_of_two_data_sets_is_not_compared(store):
     early = store.report_key("early")
-    said, figure, *_ = compare.page(store, early, KEY, "accuracy", "all", "differ", 0)
+    said, figure, *_ = compare_view.page(store, early, KEY, "accuracy", "all", "differ", 0)
     assert "different data sets: mnist and made" in said and figure is None
     with pytest.raises(UserError, match="different data sets"):
-        compare.together(store, [early, KEY])
-    table, figure, _ = compare.together(store, [KEY, EARLY])
+        compare_view.together(store, [early, KEY])
+    table, figure, _ = compare_view.together(store, [KEY, EARLY])
     assert table.count("<tr>") == 4 and "real test images" in table and several.HOW.split(".")[0] in table
 
 
 def test_pairs_and_what_changed_are_of_classes(store):
-    shown = compare.show(store, *chosen(compare, store, a="shapes-early", b="shapes"))
+    shown = compare_view.show(store, *chosen(compare, store, a="shapes-early", b="shapes"))
     _verdict, figure, below, pairs, _more, grid, about, inside, *_ = shown
     assert list(figure.data[0].x) == list(NAMES) and '<th scope="row">red square</th>' in below
     assert "Asked for disc, read as cross by the classifier" in about and "asked disc, judged cross" in grid
     assert 'data-wipe="Disc, seed ' in pairs and 'alt="A: disc, seed ' in pairs
     assert "--large:384px;--small:288px" in pairs, "12 and 9 times 32 pixels"
     assert pictures(inside)[0].shape == (32, 32, 3)
-    cut = compare.turned(store, EARLY, KEY, "accuracy", "1", "differ", 0)
+    cut = compare_view.turned(store, EARLY, KEY, "accuracy", "1", "differ", 0)
     assert cut.count('class="pair"') == PER_CLASS
     with pytest.raises(UserError, match="Choose the score, the class"):
-        compare.turned(store, EARLY, KEY, "accuracy", "3", "differ", 0)
+        compare_view.turned(store, EARLY, KEY, "accuracy", "3", "differ", 0)
 
 
 def test_runs_of_two_data_sets_have_no_curve_together(root, tmp_path):

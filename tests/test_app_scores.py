@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from app import changes, figures, links, pair_view, paired, words
+from app import changes, compare_view, figures, links, pair_view, paired, words
 from app.build import CHECKPOINTS, TABS
 from app.colours import colour_of, pair_colours
 from app.store import Store
@@ -32,7 +32,7 @@ def report_of(store, name):
 
 def test_the_figure_shows_the_report(store):
     report = report_of(store, "early")
-    for metric in scores.available(report):
+    for metric in words.available(report):
         scale = 100 if words.METRICS[metric].unit == "%" else 1
         marks, ceiling = figures.score_bars(
             report.metrics["per_class"], report.reference.metrics["per_class"], metric, DIGITS
@@ -103,7 +103,7 @@ def test_a_score_that_was_tuned_for_is_marked(store):
 
 def test_the_better_checkpoint_is_named_with_its_interval(store):
     a, b = store.report_key("early"), store.report_key("mnist")
-    verdict, figure, digits, pairs, more = compare.page(store, a, b, "accuracy", "all", "differ", 0)
+    verdict, figure, digits, pairs, more = compare_view.page(store, a, b, "accuracy", "all", "differ", 0)
     assert "mnist is better than early" in verdict and "pairs of the same label and seed" in verdict
     assert len(figure.data) == 2 and digits.count("<tr>") == 11
     assert [mark.marker.color for mark in figure.data] == [colour_of(store, key) for key in (a, b)]
@@ -141,7 +141,7 @@ def test_the_pairs_that_only_one_side_gets_right_are_those_the_matrices_differ_b
 def test_a_cell_of_what_changed_opens_its_pairs(store):
     keys = store.report_key("early"), store.report_key("mnist")
     a, b = map(store.report, keys)
-    grid, about, _ = compare.cells(store, *keys, "accuracy", None, 0)
+    grid, about, _ = compare_view.cells(store, *keys, "accuracy", None, 0)
     numbers = [r.confusions["classifier"][5][6] for r in (a, b)]
     assert f"Asked for 5, read as 6 by the classifier: {numbers[0]} in A, {numbers[1]} in B" in about
     assert re.search(r'data-r="5" data-c="6"[^>]*aria-pressed="true"', grid), "the mistake that changed most"
@@ -152,7 +152,7 @@ def test_a_cell_of_what_changed_opens_its_pairs(store):
         for report, in_cell in zip((a, b), zip(*sides) if sides else ((), ())):
             assert sum(in_cell) == report.confusions["classifier"][cell[0]][cell[1]]
         assert [sum(side) for side in sides] == sorted(sum(side) for side in sides), "what only one has comes first"
-        html = compare.opened_cell(store, *keys, "accuracy", cell, 0)[1]
+        html = compare_view.opened_cell(store, *keys, "accuracy", cell, 0)[1]
         assert html.count('class="pair"') == min(len(found), pair_view.PAGE)
     link = dict(parse_qsl(unescape(re.search(r'data-link="\?([^"]+)"', about).group(1))))
     assert compare.opened(store, links.read(link, TABS))[6] == [5, 6]
@@ -161,14 +161,14 @@ def test_a_cell_of_what_changed_opens_its_pairs(store):
 @pytest.mark.parametrize("cell", [(), [5], [5, 10], ["5", 6], [True, 1], "56"])
 def test_what_is_no_cell_of_a_comparison_is_refused(store, cell):
     with pytest.raises(UserError, match="cell"):
-        compare.opened_cell(store, store.report_key("early"), store.report_key("mnist"), "accuracy", cell, 0)
+        compare_view.opened_cell(store, store.report_key("early"), store.report_key("mnist"), "accuracy", cell, 0)
 
 
 def test_cells_of_reports_that_are_no_pairs_are_not_subtracted(store):
     real, mnist = store.report_key("real"), store.report_key("mnist")
-    assert compare.cells(store, real, mnist, "accuracy", None, 0) == ("", "", "")
+    assert compare_view.cells(store, real, mnist, "accuracy", None, 0) == ("", "", "")
     with pytest.raises(UserError, match="no cells"):
-        compare.opened_cell(store, real, mnist, "accuracy", (5, 6), 0)
+        compare_view.opened_cell(store, real, mnist, "accuracy", (5, 6), 0)
 
 
 def test_reports_of_other_judges_are_said_to_be_in_place_of_the_comparison(store, tmp_path):
@@ -178,7 +178,7 @@ def test_reports_of_other_judges_are_said_to_be_in_place_of_the_comparison(store
     shutil.copytree(CHECKPOINTS / "real" / "reports", tmp_path / "real" / "reports")
     other = Store(tmp_path)
     keys = other.report_key("real"), other.report_key("mnist")
-    verdict, figure, *rest = compare.show(other, *keys, "accuracy", "all", "differ", 0, None, 0, [keys[1]])
+    verdict, figure, *rest = compare_view.show(other, *keys, "accuracy", "all", "differ", 0, None, 0, [keys[1]])
     assert 'class="empty"' in verdict and "Different judges scored these reports" in verdict and figure is None
     assert rest[:6] == [""] * 6 and "<table" in rest[6], "the table of several is there all the same"
 
@@ -190,11 +190,12 @@ def test_a_and_b_never_share_a_colour(store):
 
 
 def test_images_of_real_digits_are_not_paired_by_number(store):
-    html = compare.turned(store, store.report_key("real"), store.report_key("mnist"), "accuracy", "all", "differ", 0)
+    real, early, mnist = (store.report_key(name) for name in ("real", "early", "mnist"))
+    html = compare_view.turned(store, real, mnist, "accuracy", "all", "differ", 0)
     assert "real images grew from no seed" in html
     for digit in ("10", None, [], 5):
         with pytest.raises(UserError, match="from what is offered"):
-            compare.turned(store, store.report_key("early"), store.report_key("mnist"), "accuracy", digit, "differ", 0)
+            compare_view.turned(store, early, mnist, "accuracy", digit, "differ", 0)
 
 
 def test_the_default_comparison_is_the_favourite_against_another_checkpoint(store):

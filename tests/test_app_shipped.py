@@ -2,6 +2,7 @@
 
 import pytest
 
+from app import compare_view
 from app.build import CHECKPOINTS
 from app.entries import REAL
 from app.links import View
@@ -46,7 +47,7 @@ def test_every_tab_has_something_to_show(store):
     assert found.count('<li class="sample') == max(
         n for r, row in enumerate(table) for c, n in enumerate(row) if r != c
     )
-    verdict, _, _, pairs, more, *_ = compare.show(store, *settings(store, compare))
+    verdict, _, _, pairs, more, *_ = compare_view.show(store, *settings(store, compare))
     assert "mnist" in verdict and '<li class="pair">' in pairs and "recall" in more.lower()
     table, figure, digits, grid, words, found = judges.page(store, *settings(store, judges))
     assert table.count("<tr>") == 5 and len(figure.data) == 2 and digits.count("<tr>") == 11

@@ -35,15 +35,6 @@ def rows_of(report: Report, judge: str, cell: tuple[int, int]) -> np.ndarray:
     return worst_first(report.table, np.flatnonzero((asked == cell[0]) & (read == cell[1])), judge)
 
 
-def checked_cell(cell, k: int) -> tuple[int, int]:
-    """`cell` as the numbers of two of `k` classes; `UserError` for anything else a browser may send."""
-    if not isinstance(cell, list | tuple) or len(cell) != 2:
-        raise UserError("Choose a cell of the matrix.")
-    if not all(type(d) is int and 0 <= d < k for d in cell):
-        raise UserError(f"A cell is two classes from 0 to {k - 1}.")
-    return cell[0], cell[1]
-
-
 def about(report: Report, judge: str, cell: tuple[int, int]) -> str:
     """ "Asked for 5, read as 6 by CLIP: 3 of 100 (3.0 %)", and how often the same judge does that to real images."""
     (r, c), ours, names = cell, counts(report, judge)[cell[0]], report.source.class_names
@@ -101,7 +92,7 @@ def chosen(store: Store, key, kind, judge, cell) -> tuple[Report, list[list[int]
     table = counts(report, judge)
     if cell is None:
         return report, table, matrix.default_cell(table, classes.pair(report.source.dataset, table))
-    return report, table, checked_cell(cell, len(table))
+    return report, table, matrix.checked_cell(cell, len(table))
 
 
 def page(store: Store, key, kind, judge, shares, hide, cell, number) -> tuple[str, str, str]:

@@ -62,7 +62,7 @@ def page(store: Store, dataset, judge, cell, number) -> tuple:
     rows = [(names[int(d)], words.show(e.value), words.show_interval(e), f"{e.n:,}") for d, e in found.items()]
     each = markup.table(("class", "accuracy", "95 % interval", "n"), rows, f"{words.JUDGES[judge]} by class")
     counts, pair = test["confusion"], classes.pair(dataset, test["confusion"])
-    cell = confusion.checked_cell(matrix.default_cell(counts, pair) if cell is None else cell, len(names))
+    cell = matrix.checked_cell(matrix.default_cell(counts, pair) if cell is None else cell, len(names))
     grid = matrix.matrix(counts, names, pair, cell, True, words.the(judge))
     figure = figures.reliability(test["reliability"], words.JUDGES[judge])
     return overview(cards), figure, each, grid, *opened_cell(store, dataset, judge, cell, number)

@@ -1,6 +1,5 @@
 """Scores: how well each class is drawn, beside real images under the same judges."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import gradio as gr
@@ -21,16 +20,6 @@ MAIN = {"classifier": "accuracy", "second": "second_accuracy", "clip": "clip_pro
 
 
 # ---------------------------------------------------------------- pure
-
-
-def available(report: Report) -> list[str]:
-    """Metrics that this report has, in the order of `words.METRICS`."""
-    return [key for key in words.METRICS if key in report.metrics["overall"]]
-
-
-def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
-    """What a picker of a score offers: (title, metric)."""
-    return [(words.long_title(words.METRICS[metric]), metric) for metric in metrics]
 
 
 def headline(report: Report, metric: str) -> str:
@@ -100,7 +89,7 @@ def judged(report: Report, metric: str) -> list[str]:
     if entry.group != "judges" or entry.judge not in MAIN or entry.better is None:
         return []
     wanted = [metric if entry.judge == j else MAIN[j] for j in sorted(MAIN, key=lambda j: j != entry.judge)]
-    return [hardest(report, m) for m in wanted if m in available(report) and report.source.labelled]
+    return [hardest(report, m) for m in wanted if m in words.available(report) and report.source.labelled]
 
 
 def page(store: Store, key: str | None, metric: str | None):
@@ -113,7 +102,7 @@ def page(store: Store, key: str | None, metric: str | None):
             "",
         )
     report = store.report(key)
-    if metric not in available(report):
+    if metric not in words.available(report):
         raise UserError("This report has no such metric. Choose another one.")
     entry = words.METRICS[metric]
     above = overview.findings(report) + f'<p class="lead">{headline(report, metric)}</p>'
@@ -161,7 +150,7 @@ def build(store: Store) -> Tab:
     """The tab's components and how they are filled."""
     with gr.Row(elem_classes="controls"):
         report = picker(store.reports(), "Report", scale=3)
-        metric = gr.Dropdown(titled(words.METRICS), value="accuracy", label="Score", filterable=False, scale=2)
+        metric = gr.Dropdown(words.titled(words.METRICS), value="accuracy", label="Score", filterable=False, scale=2)
     above = still(elem_classes="words")
     with gr.Row(elem_classes="beside"):
         with gr.Column(scale=3, min_width=320):
@@ -177,7 +166,7 @@ def build(store: Store) -> Tab:
     )
 
     def other(key, metric):
-        offered = among(titled(available(store.report(key))), metric)
+        offered = among(words.titled(words.available(store.report(key))), metric)
         return offered, *page(store, key, offered["value"])
 
     report.input(guarded(store, other), tab.settings, [metric, *tab.outputs], **QUIET)
@@ -188,5 +177,5 @@ def build(store: Store) -> Tab:
 def opened(store: Store, view: View) -> list:
     """The settings that a link asks for."""
     key, metric = store.report_key(view.a) or first(store.reports()), view.metric or "accuracy"
-    offered = titled(available(store.report(key)) if key else words.METRICS)
+    offered = words.titled(words.available(store.report(key)) if key else words.METRICS)
     return [choose(store.reports(), key), among(offered, metric)]
