@@ -130,5 +130,6 @@ def build(store: Store, a: gr.Dropdown, b: gr.Dropdown):
     running = busy.then(guarded(store, partial(run, store)), [a, file, repository], [told, b], **LANE, **QUIET)
     done = running.success(ready, None, [go, stop], queue=False, **QUIET)
     running.failure(ended, None, **outcome)
-    stop.click(ended, None, cancels=[running], js=scripts.stop("bring-told"), **outcome)
+    # A cancelled run is a failed one, whose end brings Judge back: before that it would be pressed in vain.
+    stop.click(None, cancels=[running], js=scripts.stop("bring-told"), **QUIET)
     return done

@@ -84,7 +84,7 @@ WHAT = (
     f"left out and why. Here at most {MAX_COUNT:,}; the command below the result makes 60,000."
 )
 READY = "Press Export: what is drawn, and what the filters leave out, appears here."
-STOPPED = "Stopped. Nothing of it was kept."
+ENDED = "Nothing of it was kept. Press Export to start again."
 
 
 def build(store: Store) -> Tab:
@@ -104,19 +104,16 @@ def build(store: Store) -> Tab:
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)
 
-    def stopped():
-        return *ready(), markup.note(STOPPED, "empty")
+    def ended():  # stopped; or it failed, and the reason is told as a notice
+        return *ready(), markup.note(ENDED, "empty")
 
-    def failed():  # the reason is told as a notice
-        return *ready(), markup.note(READY, "empty")
-
-    outcome = {"outputs": [go, stop, show], "queue": False, **QUIET}
     make = on_gpu(guarded(store, partial(run, store)))
     busy = go.click(guarded(store, occupied), settings, [go, stop, show], **QUIET)
     running = busy.success(make, settings, show, **LANE, **QUIET)
     running.success(ready, None, [go, stop], queue=False, **QUIET)
-    running.failure(failed, None, **outcome)
-    stop.click(stopped, None, cancels=[running], js=scripts.stop("export"), **outcome)
+    running.failure(ended, None, [go, stop, show], queue=False, **QUIET)
+    # A cancelled run is a failed one, whose end brings Export back: before that it would be pressed in vain.
+    stop.click(None, cancels=[running], js=scripts.stop("export"), **QUIET)
     return tab
 
 

@@ -237,9 +237,10 @@ def build(store: Store) -> Tab:
     def ready():
         return gr.Button(visible=True), gr.Button(visible=False)
 
-    running.then(ready, None, [go, stop], queue=False, **QUIET)
-    running.failure(ready, None, [go, stop], queue=False, **QUIET)  # in this gradio, `then` skips a refused run
-    stop.click(ready, None, [go, stop], queue=False, cancels=[running], js=scripts.stop("stage"), **QUIET)
+    # One of the two, for a cancelled run the second: before that Generate would be pressed in vain.
+    running.success(ready, None, [go, stop], queue=False, **QUIET)
+    running.failure(ready, None, [go, stop], queue=False, **QUIET)
+    stop.click(None, cancels=[running], js=scripts.stop("stage"), **QUIET)
     return tab
 
 

@@ -152,10 +152,11 @@ def build(store: Store) -> Tab:
     painted = paint.reading(Controls._fields.index("mask"), "paint")
     restored = on_gpu(guarded(store, partial(run, store)))
     busy = parts.go.click(occupied, None, buttons, queue=False, **QUIET)
-    running = busy.then(restored, settings, tab.outputs, js=painted, trigger_mode="multiple", **LANE, **QUIET)
-    running.then(ready, None, buttons, queue=False, **QUIET)
+    running = busy.then(restored, settings, tab.outputs, js=painted, **LANE, **QUIET)
+    # One of the two, for a cancelled run the second: before that Restore would be pressed in vain.
+    running.success(ready, None, buttons, queue=False, **QUIET)
     running.failure(ready, None, buttons, queue=False, **QUIET)
-    parts.stop.click(ready, None, buttons, queue=False, cancels=[running], js=scripts.stop("restored"), **QUIET)
+    parts.stop.click(None, cancels=[running], js=scripts.stop("restored"), **QUIET)
     return tab
 
 
