@@ -98,16 +98,16 @@ class Reference:
         return Discrepancy(normalize(self.some), gaussian, self._known.get("gaussian"))
 
     def _fd(self, fake: Tensor) -> Estimate:
-        return estimate(self.moments.distance(fake), len(fake), _each(fake, self.moments.distance), low=0.0)
+        return _of_subsets(self.moments, fake, low=0.0)
 
     def _vendi(self, fake: Tensor) -> Estimate:
         return estimate(vendi(fake), len(fake), _each(fake, vendi), low=1.0)
 
     def _kid(self, fake: Tensor) -> Estimate:
-        return _discrepancy(self.polynomial, fake)
+        return _of_subsets(self.polynomial, fake)
 
     def _cmmd(self, fake: Tensor) -> Estimate:
-        return _discrepancy(self.gaussian, normalize(fake))
+        return _of_subsets(self.gaussian, normalize(fake))
 
     def _neighbourhoods(self, fake: Tensor) -> dict[str, Estimate]:
         n = len(fake)
@@ -144,11 +144,11 @@ def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int =
     return {metric: float(found[metric].mean()) for metric in NEIGHBOURHOODS}
 
 
-def _discrepancy(of: Discrepancy, fake: Tensor) -> Estimate:
+def _of_subsets(of: Discrepancy | Moments, fake: Tensor, low: float = -torch.inf) -> Estimate:
     n = len(fake)
     members = torch.cat([torch.ones(1, n, dtype=torch.bool), splits(n)]) if n >= FEWEST else torch.ones(1, n).bool()
     value, *rest = of.of(fake, members).split([1, len(members) - 1])
-    return estimate(float(value), n, lambda _: rest[0])
+    return estimate(float(value), n, lambda _: rest[0], low)
 
 
 def _each(fake: Tensor, statistic: Callable[[Tensor], float]) -> Callable[[Tensor], Tensor]:

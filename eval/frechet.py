@@ -1,5 +1,7 @@
 """The Frechet distance between two sets of features: how far their means and spreads are apart."""
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -7,12 +9,16 @@ ROWS = 5_000
 
 
 class Moments:
-    """Mean and covariance of real features [N, d], with the root that every distance needs."""
+    """Mean and covariance of real features [N, d]."""
 
     def __init__(self, x: Tensor):
         self.mean, self.covariance = moments(x)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """The square root of the covariance [d, d]."""
         values, vectors = torch.linalg.eigh(self.covariance)
-        self.root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+        return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
     def distance(self, x: Tensor) -> float:
         """Squared Frechet distance of the normal distributions with the same moments as x [M, d] and the real set.
@@ -22,13 +28,37 @@ class Moments:
         fewer images than features they come from the smaller matrix of inner products. Bias for equal
         distributions of unit variance: about 2d/M + d(d+1)/(2(M-1)).
         """
-        centred = x - x.mean(0)
-        projected = centred @ self.root  # [M, d]
-        small = projected @ projected.T if len(x) < x.shape[1] else projected.T @ projected
-        cross = (torch.linalg.eigvalsh(small).clamp(min=0) / (len(x) - 1)).sqrt().sum()
-        spread = centred.square().sum() / (len(x) - 1)
-        distance = (x.mean(0) - self.mean).square().sum() + spread + self.covariance.trace() - 2 * cross
-        return max(float(distance), 0.0)  # it is never below 0; rounding is
+        return float(self.of(x, torch.ones(1, len(x), dtype=torch.bool)))
+
+    def of(self, x: Tensor, members: Tensor) -> Tensor:
+        """`distance` [B] of each of the subsets `members`, bool [B, M], of x [M, d] float64.
+
+        What is costly with many features, the product with the covariance, is done once for all subsets: a subset
+        is moved to its own mean afterwards.
+        """
+        shifted, counts = x - self.mean, members.sum(1)
+        if counts.min() < x.shape[1]:
+            inner = shifted @ (self.covariance @ shifted.T)  # [M, M]
+        if counts.max() >= x.shape[1]:
+            projected = shifted @ self.root  # [M, d]
+        found = []
+        for member, n in zip(members, counts.tolist(), strict=True):
+            part = shifted[member]
+            centre = part.mean(0)
+            if n < x.shape[1]:
+                small = _centred(inner[member][:, member])
+            else:
+                rows = projected[member] - projected[member].mean(0)
+                small = rows.T @ rows
+            cross = (torch.linalg.eigvalsh(small).clamp(min=0) / (n - 1)).sqrt().sum()
+            spread = (part - centre).square().sum() / (n - 1)
+            found.append(centre.square().sum() + spread + self.covariance.trace() - 2 * cross)
+        return torch.stack(found).clamp(min=0)  # it is never below 0; rounding is
+
+
+def _centred(inner: Tensor) -> Tensor:
+    """Inner products [n, n] of some rows as those of the rows less their mean."""
+    return inner - inner.mean(0) - inner.mean(1, keepdim=True) + inner.mean()
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from scipy.linalg import sqrtm
 
 from eval.distribution import frechet_distance, precision_recall_density_coverage
+from eval.frechet import Moments
 
 
 def gaussian(n, d, seed=0):
@@ -44,6 +46,20 @@ def test_frechet_distance_with_fewer_rows_than_features():
         frechet_distance(a[:1], b)
     with pytest.raises(ValueError, match="finite"):
         frechet_distance(a * torch.nan, b)
+
+
+def test_subsets_are_measured_as_if_each_were_alone():
+    """By the textbook's formula and scipy, with fewer rows than features and with more."""
+    real, x = gaussian(200, 12) @ gaussian(12, 12, 1), gaussian(60, 12, 2) * 1.5 + 0.5
+    members = torch.stack([torch.randperm(60, generator=torch.Generator().manual_seed(n)) < n for n in (8, 12, 13, 45)])
+    found = Moments(real).of(x, members)
+    for member, distance in zip(members, found, strict=True):
+        part = x[member]
+        ours, theirs = part.T.cov(), real.T.cov()
+        cross = sqrtm((theirs @ ours).numpy()).real.trace()
+        expected = (real.mean(0) - part.mean(0)).square().sum() + ours.trace() + theirs.trace() - 2 * cross
+        assert float(distance) == pytest.approx(float(expected), rel=1e-6)
+        assert Moments(real).distance(part) == pytest.approx(float(distance), rel=1e-7)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(200, 0.843), (1000, 0.168)])
